@@ -1,0 +1,109 @@
+# Hopscope. `make` builds, `make run` shows it at work, `make check` runs all tests.
+# `make help` lists the rest. O=DIR builds elsewhere, V=1 shows the commands.
+
+O ?= build
+V ?= 0
+Q = $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n')
+
+VERSION := 0.1.0
+REVISION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -I$(O) -DHS_VERSION='"$(VERSION)"'
+CFLAGS ?= -O2 -g
+CFLAGS += -std=gnu11 $(WARNINGS)
+LDFLAGS += -Wl,--as-needed -Wl,-z,now
+LIBS := -lbpf -lelf -lz -lmicrohttpd -ljansson -lev -lconfuse -lcap-ng -lncursesw -ltinfo -lm -lpthread -ldl
+
+# Packages of Debian 12 (bookworm), by what needs them.
+DEB_BUILD := gcc make git libc6-dev clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev \
+	libjansson-dev uthash-dev libev-dev libconfuse-dev libcap-ng-dev libncurses-dev libcurl4-gnutls-dev \
+	pkg-config
+DEB_RUN := libcurl3-gnutls python3-minimal python3 nginx-light redis-server postgresql curl iproute2 procps
+DEB_CHECK := libcmocka-dev nginx-light redis-server redis-tools postgresql postgresql-client wrk nftables \
+	prometheus qemu-system-x86 busybox-static python3 nodejs jq tmux apache2-utils man-db mandoc \
+	libcap2-bin graphviz iperf3
+
+SRC := $(sort $(wildcard bpf/*.bpf.c))
+BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.o)
+SRC := $(sort $(wildcard user/*.c user/*/*.c))
+OBJ := $(SRC:%.c=$(O)/%.o)
+
+.PHONY: all deps deps-run deps-check run demo check unit bpf-check e2e vm-check bench fuzz install clean help
+.DELETE_ON_ERROR:
+
+all: $(O)/hopscope
+
+help:
+	@echo 'make            build $(O)/hopscope'
+	@echo 'make deps       install what building needs, from Debian (root)'
+	@echo 'make run        build, start a demo and the agent, show the live graph'
+	@echo 'make check      all tests: unit, BPF, end to end, other kernels'
+	@echo 'make unit e2e vm-check    some of them'
+	@echo 'make bench      what it costs (tests/bench)'
+	@echo 'make install DESTDIR=…'
+	@echo 'make clean'
+
+$(O)/hopscope.bpf.o: bpf/hopscope.bpf.c
+	$(say) BPF $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra \
+		-Wno-unused-parameter -Wno-address-of-packed-member -Ibpf -Iinclude \
+		-idirafter /usr/include/$(MULTIARCH) -MMD -MP -c $< -o $@
+
+$(O)/hopscope.skel.h: $(O)/hopscope.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name hs_bpf > $@
+
+$(O)/user/probe/probe.o: $(O)/hopscope.skel.h
+# What the binary was built from: only the file that says so is built again for each revision.
+$(O)/user/export/prometheus_self.o: CPPFLAGS += -DHS_REVISION='"$(REVISION)"'
+
+$(O)/%.o: %.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(O)/hopscope: $(OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+
+-include $(OBJ:.o=.d) $(O)/hopscope.bpf.d
+
+# ---- unit tests: everything but main.c again, under the sanitizers; each test has its own main() ----
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g
+UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
+UNIT := $(UNIT_SRC:tests/unit/%.c=$(O)/unit/%)
+UNIT_LIB_OBJ := $(patsubst %.c,$(O)/san/%.o,$(filter-out user/main.c,$(SRC)))
+
+$(O)/san/user/probe/probe.o: $(O)/hopscope.skel.h
+$(O)/san/%.o: %.c
+	$(say) CC+SAN $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
+
+$(O)/san/libhopscope.a: $(UNIT_LIB_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+# A room's fakes and helpers (anything in its folder that is no test) come before the archive.
+.SECONDEXPANSION:
+room = $(patsubst %.c,$(O)/san/%.o,$(filter-out $(dir $(1))test_%.c,$(wildcard $(dir $(1))*.c)))
+$(UNIT): $(O)/unit/%: $(O)/san/tests/unit/%.o $$(call room,tests/unit/%.c) $(O)/san/libhopscope.a
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(filter %.o,$^) $(O)/san/libhopscope.a $(LIBS) -lcmocka -o $@
+
+unit: $(UNIT)
+	$(Q)tests/harness/unit $(UNIT)
+
+-include $(UNIT_LIB_OBJ:.o=.d) $(UNIT_SRC:%.c=$(O)/san/%.d)
+
+clean:
+	rm -rf $(O)

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading sockets: identity, tcp_sock, and the state we keep with each of them. */
+#ifndef HS_SOCK_BPF_H
+#define HS_SOCK_BPF_H
+
+#include <bpf/bpf_endian.h>
+
+#include "lib/emit.bpf.h"
+
+/* What we remember of a socket. It dies with the socket: the kernel frees it. */
+struct hs_sock {
+	__u64 start_ns;       /* SYN sent, or the child made; 0: older than the agent */
+	__u64 established_ns;
+	__u32 pid, tid;       /* owner: who connected; of a listener who listens */
+	__u32 closer_pid, closer_tid;
+	__u32 retrans[HS_RETRANSMIT_MAX]; /* segments our hooks saw; of a listener: SYN-ACKs */
+	__u32 retrans_base;   /* total_retrans when we met it, or inherited from its handshake */
+	__u32 synack_retrans_acked;
+	__u8 role;            /* enum hs_role */
+	__u8 resets_received, resets_sent;
+	__u8 connect_sent;    /* the last connect() got as far as a SYN */
+};
+
+/* Inserted by the programs that meet a socket first; deleted by the kernel with the socket. */
+struct hs_socks_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct hs_sock);
+};
+extern struct hs_socks_map hs_socks SEC(".maps");
+
+extern const volatile __u64 hs_tick_ns; /* length of a jiffy */
+
+static __always_inline struct hs_sock *hs_sock_get(struct sock *sk)
+{
+	return bpf_sk_storage_get(&hs_socks, sk, NULL, 0);
+}
+
+static __always_inline struct hs_sock *hs_sock_make(struct sock *sk)
+{
+	struct hs_sock *state = bpf_sk_storage_get(&hs_socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!state)
+		hs_lost(HS_LOSS_STORAGE);
+	return state;
+}
+
+static __always_inline bool hs_sock_is_tcp(const struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	return sk->sk_protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6);
+}
+
+static __always_inline void hs_map_v4(__u8 address[16], __be32 v4)
+{
+	__u32 *word = (__u32 *)address;
+
+	word[0] = 0;
+	word[1] = 0;
+	word[2] = bpf_htonl(0xffff);
+	word[3] = v4;
+}
+
+static __always_inline void hs_copy_v6(__u8 address[16], const struct in6_addr *v6)
+{
+	__u32 *word = (__u32 *)address;
+
+	for (int i = 0; i < 4; i++)
+		word[i] = v6->in6_u.u6_addr32[i];
+}
+
+static __always_inline __u16 hs_local_port(const struct sock *sk)
+{
+	const struct inet_sock *inet = (const void *)sk;
+
+	return bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
+}
+
+/* The tuple of a socket that the verifier knows as one (a tracepoint argument, an iterator's). */
+static __always_inline void hs_tuple_fill(struct hs_tuple *tuple, const struct sock *sk)
+{
+	const struct sock_common *common = &sk->__sk_common;
+
+	if (common->skc_family == AF_INET6) {
+		hs_copy_v6(tuple->local, &common->skc_v6_rcv_saddr);
+		hs_copy_v6(tuple->remote, &common->skc_v6_daddr);
+	} else {
+		hs_map_v4(tuple->local, common->skc_rcv_saddr);
+		hs_map_v4(tuple->remote, common->skc_daddr);
+	}
+	tuple->local_port = hs_local_port(sk);
+	tuple->remote_port = bpf_ntohs(common->skc_dport);
+	tuple->netns = common->skc_net.net->ns.inum;
+}
+
+/* The same for a socket found by walking memory, where every step may fault. */
+static __always_inline void hs_tuple_probe(struct hs_tuple *tuple, const struct sock *sk)
+{
+	struct in6_addr v6;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6) {
+		BPF_CORE_READ_INTO(&v6, sk, __sk_common.skc_v6_rcv_saddr);
+		__builtin_memcpy(tuple->local, &v6, 16);
+		BPF_CORE_READ_INTO(&v6, sk, __sk_common.skc_v6_daddr);
+		__builtin_memcpy(tuple->remote, &v6, 16);
+	} else {
+		hs_map_v4(tuple->local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+		hs_map_v4(tuple->remote, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+	}
+	tuple->local_port = hs_local_port(sk);
+	tuple->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	tuple->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline void hs_socket_fill(struct hs_ev_socket *socket, struct sock *sk,
+					   const struct hs_sock *state)
+{
+	socket->cookie = bpf_get_socket_cookie(sk);
+	hs_tuple_fill(&socket->tuple, sk);
+	socket->state = sk->__sk_common.skc_state;
+	if (state) {
+		socket->pid = state->pid;
+		socket->tid = state->tid;
+		socket->role = state->role;
+	}
+}
+
+static __always_inline __u32 hs_ms(__u32 jiffies)
+{
+	return jiffies * hs_tick_ns / 1000000;
+}
+
+/*
+ * SYN and FIN take a sequence number each and are no payload. The kernel counts a client's
+ * SYN in bytes_acked (a server's child starts behind it), an acknowledged FIN there too, and
+ * the peer's FIN in bytes_received (net/ipv4/tcp_input.c: tcp_snd_una_update, tcp_rcv_nxt_update).
+ */
+static __always_inline void hs_tcp_payload(struct hs_tcp *tcp, const struct tcp_sock *tp, __u8 state,
+					   __u8 role)
+{
+	bool syn = role == HS_ROLE_CLIENT;
+
+	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING ||
+	    state == TCP_LAST_ACK)
+		tcp->fin |= HS_FIN_SENT;
+	if ((tcp->fin & HS_FIN_SENT) && tp->snd_una == tp->write_seq)
+		tcp->fin |= HS_FIN_ACKED;
+	if (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags & (1ul << SOCK_DONE))
+		tcp->fin |= HS_FIN_RECEIVED;
+
+	tcp->bytes_acked = tp->bytes_acked;
+	tcp->bytes_received = tp->bytes_received;
+	if (syn && tcp->bytes_acked)
+		tcp->bytes_acked--;
+	if ((tcp->fin & HS_FIN_ACKED) && tcp->bytes_acked)
+		tcp->bytes_acked--;
+	if ((tcp->fin & HS_FIN_RECEIVED) && tcp->bytes_received)
+		tcp->bytes_received--;
+}
+
+static __always_inline void hs_tcp_retrans(struct hs_tcp *tcp, const struct tcp_sock *tp,
+					   const struct hs_sock *state)
+{
+	__u32 seen = 0;
+
+	tcp->total_retrans = tp->total_retrans;
+	if (!state)
+		return;
+	for (int kind = 0; kind < HS_RETRANSMIT_UNTRACED; kind++) {
+		tcp->retrans[kind] = state->retrans[kind];
+		seen += state->retrans[kind];
+	}
+	if (tcp->total_retrans - state->retrans_base > seen)
+		tcp->retrans[HS_RETRANSMIT_UNTRACED] = tcp->total_retrans - state->retrans_base - seen;
+	tcp->resets_received = state->resets_received;
+	tcp->resets_sent = state->resets_sent;
+}
+
+static __always_inline void hs_tcp_chrono(struct hs_tcp *tcp, const struct tcp_sock *tp, __u32 now)
+{
+	__u8 running = BPF_CORE_READ_BITFIELD(tp, chrono_type);
+	__u32 busy = tp->chrono_stat[0], rwnd = tp->chrono_stat[1], sndbuf = tp->chrono_stat[2];
+	__u32 since = now - tp->chrono_start;
+
+	busy += running == 1 ? since : 0;
+	rwnd += running == 2 ? since : 0;
+	sndbuf += running == 3 ? since : 0;
+	tcp->busy_ms = hs_ms(busy + rwnd + sndbuf);
+	tcp->rwnd_limited_ms = hs_ms(rwnd);
+	tcp->sndbuf_limited_ms = hs_ms(sndbuf);
+}
+
+static __always_inline void hs_tcp_fill(struct hs_tcp *tcp, const struct tcp_sock *tp, __u8 role,
+					const struct hs_sock *state)
+{
+	const struct inet_connection_sock *icsk = &tp->inet_conn;
+	const struct sock *sk = &icsk->icsk_inet.sk;
+	__u32 now = bpf_jiffies64();
+
+	hs_tcp_payload(tcp, tp, sk->__sk_common.skc_state, role);
+	hs_tcp_retrans(tcp, tp, state);
+	hs_tcp_chrono(tcp, tp, now);
+	tcp->segs_out = tp->segs_out;
+	tcp->segs_in = tp->segs_in;
+	tcp->srtt_us = tp->srtt_us >> 3;
+	tcp->rttvar_us = tp->mdev_us >> 2;
+	tcp->min_rtt_us = tp->rtt_min.s[0].v;
+	tcp->rto_us = (__u64)icsk->icsk_rto * hs_tick_ns / 1000;
+	tcp->snd_cwnd = tp->snd_cwnd;
+	tcp->snd_ssthresh = tp->snd_ssthresh;
+	tcp->snd_wnd = tp->snd_wnd;
+	tcp->rcv_wnd = tp->rcv_wnd;
+	tcp->mss = tp->mss_cache;
+	tcp->unacked_bytes = tp->write_seq - tp->snd_una;
+	tcp->unsent_bytes = tp->write_seq - tp->snd_nxt;
+	tcp->unread_bytes = tp->rcv_nxt - tp->copied_seq;
+	tcp->last_sent_ms = hs_ms(now - tp->lsndtime);
+	tcp->last_received_ms = hs_ms(now - icsk->icsk_ack.lrcvtime);
+	tcp->last_ack_ms = hs_ms(now - tp->rcv_tstamp);
+	tcp->user_timeout_ms = icsk->icsk_user_timeout;
+	tcp->packets_out = tp->packets_out;
+	tcp->lost_out = tp->lost_out;
+	tcp->error = sk->sk_err;
+	tcp->soft_error = sk->sk_err_soft;
+	tcp->ca_state = BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state);
+	tcp->retransmits = icsk->icsk_retransmits;
+	tcp->probes_out = icsk->icsk_probes_out;
+	tcp->backoff = icsk->icsk_backoff;
+	tcp->pending_timer = icsk->icsk_pending;
+}
+
+/*
+ * The whole record of a connection, but for its header and new state: sk has the old one, since
+ * the tracepoint fires before the change.
+ */
+static __always_inline void hs_connection_fill(struct hs_ev_connection *connection, struct sock *sk,
+					       const struct tcp_sock *tp, __u8 phase,
+					       const struct hs_sock *state)
+{
+	hs_socket_fill(&connection->socket, sk, state);
+	connection->socket.old_state = connection->socket.state;
+	connection->socket.phase = phase;
+	if (state) {
+		connection->start_ns = state->start_ns;
+		connection->established_ns = state->established_ns;
+		connection->closer_pid = state->closer_pid;
+		connection->closer_tid = state->closer_tid;
+	}
+	connection->inode = sk->sk_socket->file->f_inode->i_ino;
+	hs_tcp_fill(&connection->tcp, tp, connection->socket.role, state);
+}
+
+static __always_inline void hs_listener_fill(struct hs_ev_listener *listener, struct sock *sk,
+					     const struct inet_connection_sock *icsk, __u8 phase,
+					     const struct hs_sock *state)
+{
+	const struct request_sock_queue *queue = &icsk->icsk_accept_queue;
+	struct request_sock *head = queue->rskq_accept_head;
+
+	hs_socket_fill(&listener->socket, sk, state);
+	listener->socket.phase = phase;
+	listener->backlog = sk->sk_ack_backlog;
+	listener->backlog_limit = sk->sk_max_ack_backlog;
+	listener->syn_queue = queue->qlen.counter;
+	listener->drops = sk->sk_drops.counter;
+	listener->inode = sk->sk_socket->file->f_inode->i_ino;
+	if (state) {
+		listener->synack_retrans = state->retrans[HS_RETRANSMIT_SYN_ACK];
+		listener->synack_retrans_acked = state->synack_retrans_acked;
+	}
+	if (head) {
+		/*
+		 * A child that nobody accepted has sent nothing: lsndtime is still the time of
+		 * its birth (tcp_create_openreq_child). Another CPU may free it meanwhile, so
+		 * this walk only probes memory.
+		 */
+		const struct tcp_sock *child = (const struct tcp_sock *)BPF_CORE_READ(head, sk);
+		__u32 born = BPF_CORE_READ(child, lsndtime);
+
+		if (child && born)
+			listener->oldest_wait_ns = ((__u32)bpf_jiffies64() - born) * hs_tick_ns;
+	}
+}
+
+#endif

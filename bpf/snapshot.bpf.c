@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The snapshot pass: every TCP socket that a process of any network namespace holds, with its
+ * owner, read through iter/task_file. It finds what is older than the agent, samples what
+ * lives, and shows who holds a socket now (after fork, or when it was passed on). iter/tcp
+ * would see one network namespace at a time, and no owner.
+ */
+#include "kernel.h"
+#include "hopscope/event.h"
+#include "lib/sock.bpf.h"
+
+static __always_inline void hs_snapshot_listener(struct seq_file *seq, struct sock *sk, struct task_struct *task)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct hs_ev_listener listener = {};
+
+	if (!tp)
+		return;
+	hs_event_init(&listener.socket.event, HS_EV_LISTENER, sizeof(listener));
+	hs_listener_fill(&listener, sk, &tp->inet_conn, HS_PHASE_SAMPLE, hs_sock_get(sk));
+	listener.socket.pid = task->tgid;
+	listener.socket.tid = task->pid;
+	bpf_seq_write(seq, &listener, sizeof(listener));
+}
+
+/*
+ * A connection older than the agent: the kernel chose its port inside connect(), or it was
+ * made by a listener (or bound by hand: userspace looks for a listener).
+ */
+static __always_inline struct hs_sock *hs_adopt(struct sock *sk, const struct tcp_sock *tp)
+{
+	struct hs_sock *state = hs_sock_make(sk);
+	struct inet_bind_bucket *bucket = tp->inet_conn.icsk_bind_hash;
+
+	if (!state)
+		return NULL;
+	state->retrans_base = tp->total_retrans;
+	if (bucket && bucket->fastreuse < 0)
+		state->role = HS_ROLE_CLIENT;
+	return state;
+}
+
+static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct sock *sk,
+						   struct task_struct *task)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct hs_ev_connection connection = {};
+	struct hs_sock *state;
+
+	if (!tp)
+		return;
+	state = hs_sock_get(sk);
+	if (!state)
+		state = hs_adopt(sk, tp);
+	hs_event_init(&connection.socket.event, HS_EV_CONNECTION, sizeof(connection));
+	hs_connection_fill(&connection, sk, tp, HS_PHASE_SAMPLE, state);
+	connection.socket.pid = task->tgid;
+	connection.socket.tid = task->pid;
+	bpf_seq_write(seq, &connection, sizeof(connection));
+}
+
+SEC("iter/task_file")
+int hs_snapshot(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+	__u8 state;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || !hs_sock_is_tcp(sk))
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_LISTEN)
+		hs_snapshot_listener(ctx->meta->seq, sk, task);
+	else if (state != TCP_CLOSE)
+		hs_snapshot_connection(ctx->meta->seq, sk, task);
+	return 0;
+}

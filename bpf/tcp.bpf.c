@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of TCP connections and listeners, from tracepoints that fire per connection or per
+ * fault, never per packet.
+ */
+#include "kernel.h"
+#include "hopscope/event.h"
+#include "lib/sock.bpf.h"
+#include "lib/task.bpf.h"
+
+/* Without a hook on accept() the server's end has to be announced when it is established. */
+const volatile bool hs_announce_servers;
+
+/* The third argument of two tracepoints came with later kernels, 6.18 and 6.10: their own records tell. */
+struct trace_event_raw_tcp_retransmit_skb {
+	int err;
+} __attribute__((preserve_access_index));
+
+enum sk_rst_reason {
+	SK_RST_REASON_NOT_SPECIFIED,
+};
+
+struct trace_event_raw_tcp_send_reset {
+	enum sk_rst_reason reason;
+} __attribute__((preserve_access_index));
+
+static __always_inline void hs_own(struct hs_sock *state)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+
+	state->pid = task >> 32;
+	state->tid = (__u32)task;
+	hs_task_introduce();
+}
+
+static __always_inline void hs_send_connection(struct sock *sk, __u8 new_state, __u8 phase,
+					       const struct hs_sock *state)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct hs_ev_connection *connection;
+
+	if (!tp)
+		return;
+	connection = hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
+	if (!connection)
+		return;
+	hs_connection_fill(connection, sk, tp, phase, state);
+	connection->socket.state = new_state;
+	hs_submit(connection);
+}
+
+static __always_inline void hs_send_listener(struct sock *sk, __u8 phase, const struct hs_sock *state)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct hs_ev_listener *listener;
+
+	if (!tp)
+		return;
+	listener = hs_reserve(struct hs_ev_listener, HS_EV_LISTENER, HS_LOSS_RING_LISTENER);
+	if (!listener)
+		return;
+	hs_listener_fill(listener, sk, &tp->inet_conn, phase, state);
+	listener->socket.state = phase == HS_PHASE_CLOSE ? TCP_CLOSE : TCP_LISTEN;
+	hs_submit(listener);
+}
+
+static __always_inline void hs_syn_sent(struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_make(sk);
+
+	if (!state)
+		return;
+	__builtin_memset(state, 0, sizeof(*state)); /* a socket may connect again */
+	state->role = HS_ROLE_CLIENT;
+	state->start_ns = bpf_ktime_get_ns();
+	state->connect_sent = 1;
+	hs_own(state);
+}
+
+static __always_inline void hs_child_made(struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_make(sk);
+
+	if (!state)
+		return;
+	state->role = HS_ROLE_SERVER;
+	state->start_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline void hs_established(struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_get(sk);
+	const struct tcp_sock *tp;
+
+	if (!state)
+		return;
+	state->established_ns = bpf_ktime_get_ns();
+	if (state->role == HS_ROLE_CLIENT || hs_announce_servers)
+		hs_send_connection(sk, TCP_ESTABLISHED, HS_PHASE_OPEN, state);
+	if (state->role == HS_ROLE_SERVER) {
+		/* SYN-ACKs sent again were counted at the listener, and the child inherits them. */
+		bpf_get_socket_cookie(sk); /* makes it: accept() could only read it */
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (tp)
+			state->retrans_base = tp->total_retrans;
+	}
+}
+
+static __always_inline void hs_listening(struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_make(sk);
+
+	if (!state)
+		return;
+	hs_own(state);
+	hs_send_listener(sk, HS_PHASE_OPEN, state);
+}
+
+/* A FIN leaves a socket only through close() or shutdown() of a process that holds it. */
+static __always_inline void hs_closing(struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_get(sk);
+	__u64 task = bpf_get_current_pid_tgid();
+
+	if (!state || !hs_task_is_user())
+		return; /* the last reference was dropped by a kernel worker */
+	state->closer_pid = task >> 32;
+	state->closer_tid = (__u32)task;
+	hs_task_introduce();
+}
+
+static __always_inline void hs_closed(struct sock *sk, __u8 old_state)
+{
+	struct hs_sock *state = hs_sock_get(sk);
+
+	if (old_state == TCP_CLOSE)
+		return;
+	if (old_state == TCP_LISTEN) {
+		hs_send_listener(sk, HS_PHASE_CLOSE, state);
+		return;
+	}
+	if (old_state == TCP_SYN_SENT && !hs_local_port(sk)) {
+		/* No port was found, so no SYN was sent: connect() returns that error itself. */
+		if (state)
+			state->connect_sent = 0;
+		return;
+	}
+	hs_send_connection(sk, TCP_CLOSE, HS_PHASE_CLOSE, state);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(hs_tcp_state, struct sock *sk, int old_state, int new_state)
+{
+	if (!hs_sock_is_tcp(sk))
+		return 0;
+	if (new_state == TCP_SYN_SENT)
+		hs_syn_sent(sk);
+	else if (new_state == TCP_SYN_RECV && old_state == TCP_LISTEN)
+		hs_child_made(sk);
+	else if (new_state == TCP_ESTABLISHED)
+		hs_established(sk);
+	else if (new_state == TCP_LISTEN)
+		hs_listening(sk);
+	else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK)
+		hs_closing(sk);
+	else if (new_state == TCP_CLOSE)
+		hs_closed(sk, old_state);
+	return 0;
+}
+
+/*
+ * The kind of a retransmission from the congestion state (net/ipv4/tcp_input.c,
+ * enum tcp_ca_state): a timeout enters Loss before it sends; fast retransmit runs in Recovery; a
+ * tail loss probe is sent outside both, without a timeout.
+ */
+static __always_inline enum hs_retransmit_kind hs_kind(const struct inet_connection_sock *icsk, __u8 state)
+{
+	__u8 ca = BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state);
+
+	if (state == TCP_SYN_SENT)
+		return HS_RETRANSMIT_SYN;
+	if (state == TCP_SYN_RECV)
+		return HS_RETRANSMIT_SYN_ACK; /* TCP Fast Open: the child itself repeats it */
+	if (ca == TCP_CA_Recovery)
+		return HS_RETRANSMIT_FAST;
+	if (ca == TCP_CA_Loss || icsk->icsk_retransmits)
+		return HS_RETRANSMIT_RTO;
+	return HS_RETRANSMIT_TLP;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(hs_tcp_retransmit, struct sock *sk, struct sk_buff *skb)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct hs_ev_retransmit *event;
+	struct tcp_skb_cb *cb = __builtin_preserve_access_index((void *)&skb->cb);
+	enum hs_retransmit_kind kind;
+	struct hs_sock *state;
+	__u32 segments;
+
+	if (!tp)
+		return 0;
+	kind = hs_kind(&tp->inet_conn, sk->__sk_common.skc_state);
+	segments = BPF_CORE_READ(cb, tcp_gso_segs);
+	state = hs_sock_get(sk);
+	if (!state) {
+		state = hs_sock_make(sk);
+		if (state)
+			state->retrans_base = tp->total_retrans - segments;
+	}
+	if (state && kind < HS_RETRANSMIT_MAX)
+		state->retrans[kind] += segments;
+
+	event = hs_reserve(struct hs_ev_retransmit, HS_EV_RETRANSMIT, HS_LOSS_RING_RETRANSMIT);
+	if (!event)
+		return 0;
+	hs_socket_fill(&event->socket, sk, state);
+	event->kind = kind;
+	event->segments = segments;
+	event->attempt = tp->inet_conn.icsk_retransmits;
+	event->rto_us = (__u64)tp->inet_conn.icsk_rto * hs_tick_ns / 1000;
+	if (bpf_core_field_exists(struct trace_event_raw_tcp_retransmit_skb, err))
+		event->error = (int)ctx[2];
+	hs_submit(event);
+	return 0;
+}
+
+static __always_inline void hs_request_tuple(struct hs_tuple *tuple, const struct request_sock *request)
+{
+	const struct sock_common *common = &request->__req_common;
+
+	if (common->skc_family == AF_INET6) {
+		hs_copy_v6(tuple->local, &common->skc_v6_rcv_saddr);
+		hs_copy_v6(tuple->remote, &common->skc_v6_daddr);
+	} else {
+		hs_map_v4(tuple->local, common->skc_rcv_saddr);
+		hs_map_v4(tuple->remote, common->skc_daddr);
+	}
+	tuple->local_port = common->skc_num;
+	tuple->remote_port = bpf_ntohs(common->skc_dport);
+}
+
+SEC("tp_btf/tcp_retransmit_synack")
+int BPF_PROG(hs_tcp_retransmit_synack, struct sock *sk, struct request_sock *request)
+{
+	const struct inet_request_sock *inet = (const void *)request;
+	struct hs_sock *state = hs_sock_make(sk);
+	struct hs_ev_retransmit *event;
+	__u8 acked = BPF_CORE_READ_BITFIELD_PROBED(inet, acked);
+
+	if (state) {
+		state->retrans[HS_RETRANSMIT_SYN_ACK]++;
+		state->synack_retrans_acked += acked;
+	}
+	event = hs_reserve(struct hs_ev_retransmit, HS_EV_RETRANSMIT, HS_LOSS_RING_RETRANSMIT);
+	if (!event)
+		return 0;
+	hs_socket_fill(&event->socket, sk, state);
+	hs_request_tuple(&event->socket.tuple, request);
+	event->socket.role = HS_ROLE_SERVER;
+	event->kind = HS_RETRANSMIT_SYN_ACK;
+	event->segments = 1;
+	event->attempt = BPF_CORE_READ_BITFIELD_PROBED(request, num_timeout);
+	event->acked = acked;
+	event->backlog = sk->sk_ack_backlog;
+	event->backlog_limit = sk->sk_max_ack_backlog;
+	hs_submit(event);
+	return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(hs_tcp_receive_reset, struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_get(sk);
+	struct hs_ev_reset *event;
+
+	if (state && state->resets_received < 255)
+		state->resets_received++;
+	event = hs_reserve(struct hs_ev_reset, HS_EV_RESET, HS_LOSS_RING_RESET);
+	if (!event)
+		return 0;
+	hs_socket_fill(&event->socket, sk, state);
+	event->reason = -1;
+	hs_submit(event);
+	return 0;
+}
+
+struct hs_segment { /* network and transport headers, as far as ports */
+	union {
+		struct {
+			__u8 version, skip[11];
+			__be32 source, destination;
+		} v4;
+		struct {
+			__u8 version, skip[7];
+			struct in6_addr source, destination;
+		} v6;
+	};
+};
+
+/* The tuple of the segment that is answered by a reset without a socket: we are its destination. */
+static __always_inline bool hs_segment_tuple(struct hs_tuple *tuple, const struct sk_buff *skb)
+{
+	unsigned char *head = BPF_CORE_READ(skb, head);
+	struct hs_segment segment;
+	__be16 ports[2];
+
+	if (!head || bpf_probe_read_kernel(&segment, sizeof(segment), head + BPF_CORE_READ(skb, network_header)) ||
+	    bpf_probe_read_kernel(ports, sizeof(ports), head + BPF_CORE_READ(skb, transport_header)))
+		return false;
+	if (segment.v4.version >> 4 == 4) {
+		hs_map_v4(tuple->local, segment.v4.destination);
+		hs_map_v4(tuple->remote, segment.v4.source);
+	} else {
+		__builtin_memcpy(tuple->local, &segment.v6.destination, 16);
+		__builtin_memcpy(tuple->remote, &segment.v6.source, 16);
+	}
+	tuple->local_port = bpf_ntohs(ports[1]);
+	tuple->remote_port = bpf_ntohs(ports[0]);
+	tuple->netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
+	return true;
+}
+
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(hs_tcp_send_reset, struct sock *sk, struct sk_buff *skb)
+{
+	struct hs_ev_reset *event;
+	struct hs_sock *state = NULL;
+
+	if (sk) {
+		state = hs_sock_get(sk);
+		if (state && state->resets_sent < 255)
+			state->resets_sent++;
+	}
+	event = hs_reserve(struct hs_ev_reset, HS_EV_RESET, HS_LOSS_RING_RESET);
+	if (!event)
+		return 0;
+	if (sk)
+		hs_socket_fill(&event->socket, sk, state);
+	else if (!skb || !hs_segment_tuple(&event->socket.tuple, skb))
+		goto discard;
+	event->sent = 1;
+	event->reason = -1;
+	if (bpf_core_field_exists(struct trace_event_raw_tcp_send_reset, reason))
+		event->reason = (int)ctx[2];
+	hs_submit(event);
+	return 0;
+discard:
+	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(hs_sk_error_report, struct sock *sk)
+{
+	struct hs_ev_error *event;
+	int error = sk->sk_err;
+
+	if (!error || !hs_sock_is_tcp(sk))
+		return 0; /* 0: something is in the error queue, no error */
+	event = hs_reserve(struct hs_ev_error, HS_EV_SOCKET_ERROR, HS_LOSS_RING_ERROR);
+	if (!event)
+		return 0;
+	hs_socket_fill(&event->socket, sk, hs_sock_get(sk));
+	event->error = error;
+	hs_submit(event);
+	return 0;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The event contract: every record that travels from the kernel to userspace, and that a
+ * recording file holds. Both sides compile this header; nothing else crosses the border.
+ *
+ * Rules
+ *  - A record begins with struct hs_event. Its size is a multiple of eight, without implicit
+ *    padding, and every byte of it is written: kernel memory must not leak through a hole.
+ *  - Times are CLOCK_MONOTONIC nanoseconds; 0 is "not known".
+ *  - Addresses are 16 bytes, IPv4 as v4-mapped IPv6 (RFC 4291, 2.5.5.2); ports are in host order.
+ *  - A new field goes to the end of its record or into a pad. Readers accept a record that is
+ *    longer than they know, and reject one that is shorter.
+ */
+#ifndef HOPSCOPE_EVENT_H
+#define HOPSCOPE_EVENT_H
+
+#if !defined(__bpf__) && !defined(__BPF__)
+#include <linux/types.h>
+#include <assert.h>
+#else
+#define static_assert _Static_assert
+#endif
+
+enum hs_event_kind {
+	HS_EV_PROCESS = 1,    /* struct hs_ev_process: who a process is, before its first socket event */
+	HS_EV_CONNECTION = 2, /* struct hs_ev_connection: a connection opened, closed, or as it stands now */
+	HS_EV_ACCEPT = 3,     /* struct hs_ev_socket: accept() returned this connection */
+	HS_EV_LISTENER = 4,   /* struct hs_ev_listener: a listener opened, closed, or as it stands now */
+	HS_EV_RETRANSMIT = 5, /* struct hs_ev_retransmit */
+	HS_EV_RESET = 6,      /* struct hs_ev_reset */
+	HS_EV_SOCKET_ERROR = 7,  /* struct hs_ev_error: an asynchronous error reached the socket */
+	HS_EV_CONNECT_ERROR = 8, /* struct hs_ev_error: connect() failed before a SYN was made */
+	HS_EV_PASS = 9,       /* struct hs_ev_pass: a snapshot pass began or ended (made in userspace) */
+	HS_EV_LOSS = 10,      /* struct hs_ev_loss: the loss counters as they stand (made in userspace) */
+	HS_EV_MAX,
+};
+
+/* First bytes of every record. size counts the whole record, this header included. */
+struct hs_event {
+	__u16 kind;
+	__u16 size;
+	__u32 cpu;
+	__u64 time_ns;
+};
+static_assert(sizeof(struct hs_event) == 16, "hs_event");
+
+enum hs_role {
+	HS_ROLE_UNKNOWN = 0, /* older than the agent, and not told by a listener */
+	HS_ROLE_CLIENT = 1,  /* it sent the SYN */
+	HS_ROLE_SERVER = 2,  /* it came out of a listener */
+};
+
+/* What made the kernel emit a connection or listener record. */
+enum hs_phase {
+	HS_PHASE_OPEN = 1,   /* connection: established; listener: listen() */
+	HS_PHASE_CLOSE = 2,  /* it reached TCP_CLOSE: the last record with this cookie */
+	HS_PHASE_SAMPLE = 3, /* a snapshot pass met it */
+};
+
+/* The local end of a socket. cookie is the kernel's socket cookie (0: the socket has none yet). */
+struct hs_tuple {
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u32 netns; /* inode of the network namespace */
+};
+static_assert(sizeof(struct hs_tuple) == 40, "hs_tuple");
+
+/* A socket and its owner: the common part of all socket records. */
+struct hs_ev_socket {
+	struct hs_event event;
+	__u64 cookie;
+	struct hs_tuple tuple;
+	__u32 pid; /* thread group id in the initial pid namespace; 0: not known */
+	__u32 tid;
+	__u8 role;  /* enum hs_role */
+	__u8 state; /* TCP_ESTABLISHED …, include/net/tcp_states.h */
+	__u8 old_state;
+	__u8 phase; /* enum hs_phase, where the kind has one */
+	__u32 pad;
+};
+static_assert(sizeof(struct hs_ev_socket) == 80, "hs_ev_socket");
+
+/* The kinds of retransmission, told apart without probes: see bpf/tcp.bpf.c. */
+enum hs_retransmit_kind {
+	HS_RETRANSMIT_SYN,      /* no answer to a SYN yet */
+	HS_RETRANSMIT_SYN_ACK,  /* the third packet of the handshake is missing */
+	HS_RETRANSMIT_TLP,      /* tail loss probe (RFC 8985) */
+	HS_RETRANSMIT_FAST,     /* fast recovery */
+	HS_RETRANSMIT_RTO,      /* the retransmission timer expired */
+	HS_RETRANSMIT_UNTRACED, /* the socket counts it, no hook saw it (not sent, or before the agent) */
+	HS_RETRANSMIT_MAX,
+};
+
+/* struct tcp_sock as it stands, in the words of ss(8). Ages are milliseconds since then. */
+struct hs_tcp {
+	__u64 bytes_acked;    /* payload only: SYN and FIN are taken off */
+	__u64 bytes_received; /* payload only */
+	__u32 segs_out, segs_in;
+	__u32 srtt_us, rttvar_us, min_rtt_us; /* min_rtt_us is ~0 before the first sample */
+	__u32 rto_us;
+	__u32 total_retrans; /* segments, counted by the kernel */
+	__u32 retrans[HS_RETRANSMIT_MAX]; /* segments by kind, counted by our hooks */
+	__u32 snd_cwnd, snd_ssthresh;
+	__u32 snd_wnd, rcv_wnd; /* bytes */
+	__u32 mss;
+	__u32 unacked_bytes; /* write_seq - snd_una: sent or queued, not acknowledged */
+	__u32 unsent_bytes;  /* write_seq - snd_nxt */
+	__u32 unread_bytes;  /* rcv_nxt - copied_seq: here, and the application has not read it */
+	__u32 last_sent_ms, last_received_ms, last_ack_ms;
+	__u32 busy_ms, rwnd_limited_ms, sndbuf_limited_ms; /* struct tcp_sock.chrono_stat */
+	__u32 user_timeout_ms;
+	__u32 packets_out, lost_out;
+	__u16 error, soft_error; /* errno: sk_err, sk_err_soft */
+	__u8 ca_state;           /* TCP_CA_Open … */
+	__u8 retransmits, probes_out, backoff;
+	__u8 resets_received, resets_sent; /* saturating */
+	__u8 fin; /* enum hs_fin bits */
+	__u8 pending_timer; /* icsk_pending: 1 retransmit, 3 zero-window probe, 5 TLP, 6 reordering */
+	__u32 pad;
+};
+
+enum hs_fin {
+	HS_FIN_SENT = 1,
+	HS_FIN_ACKED = 2,
+	HS_FIN_RECEIVED = 4,
+};
+static_assert(sizeof(struct hs_tcp) == 152, "hs_tcp");
+
+struct hs_ev_connection {
+	struct hs_ev_socket socket;
+	__u64 start_ns;       /* SYN sent, or the child socket made; 0: older than the agent */
+	__u64 established_ns; /* 0: never, or older than the agent */
+	__u32 closer_pid, closer_tid; /* who closed it, where a process did */
+	__u64 inode;          /* of the socket's file, as /proc/PID/fd shows it; 0: no file */
+	struct hs_tcp tcp;
+};
+static_assert(sizeof(struct hs_ev_connection) == 264, "hs_ev_connection");
+
+struct hs_ev_listener {
+	struct hs_ev_socket socket;
+	__u32 backlog;       /* accept queue: connections that wait for accept() */
+	__u32 backlog_limit; /* the kernel drops when backlog > limit */
+	__u32 syn_queue;     /* handshakes under way */
+	__u32 drops;         /* sk_drops, wraps */
+	__u32 synack_retrans;       /* segments */
+	__u32 synack_retrans_acked; /* of these: the third packet had come and was dropped */
+	__u64 inode;
+	__u64 oldest_wait_ns; /* how long the head of the accept queue has waited; 0: not known */
+};
+static_assert(sizeof(struct hs_ev_listener) == 120, "hs_ev_listener");
+
+struct hs_ev_retransmit {
+	struct hs_ev_socket socket; /* SYN-ACK: the listener, with the peer in the tuple */
+	__u32 kind;     /* enum hs_retransmit_kind */
+	__u32 segments;
+	__u32 attempt;  /* number of this retransmission since the last progress; 0: fast or TLP */
+	__u32 rto_us;
+	__s32 error;    /* -errno of the transmission (6.18 and later), 0 sent */
+	__u32 acked;    /* SYN-ACK: 1 if the third packet had come */
+	__u32 backlog, backlog_limit; /* SYN-ACK: of the listener */
+};
+static_assert(sizeof(struct hs_ev_retransmit) == 112, "hs_ev_retransmit");
+
+struct hs_ev_reset {
+	struct hs_ev_socket socket; /* cookie 0 and role unknown: sent without a socket */
+	__u32 sent;   /* 1: we sent it; 0: it arrived */
+	__s32 reason; /* enum sk_rst_reason of the running kernel; -1: the kernel does not say */
+};
+static_assert(sizeof(struct hs_ev_reset) == 88, "hs_ev_reset");
+
+struct hs_ev_error {
+	struct hs_ev_socket socket;
+	__s32 error;  /* errno, positive */
+	__u32 pad;
+	__u64 duration_ns; /* connect(): time spent in the call */
+};
+static_assert(sizeof(struct hs_ev_error) == 96, "hs_ev_error");
+
+#define HS_COMM_LEN 16
+#define HS_HOSTNAME_LEN 64
+#define HS_EXE_LEN 64
+#define HS_ARGS_LEN 384
+#define HS_CGROUP_LEN 512
+
+/*
+ * Who a process is. The three texts follow one another in text[]: the executable (a path, or
+ * its last part when the kernel made the record), the arguments (each ended by NUL, cut at
+ * HS_ARGS_LEN), and the components of the cgroup path, leaf first, each ended by NUL.
+ */
+struct hs_ev_process {
+	struct hs_event event;
+	__u32 pid;
+	__u32 parent_pid;
+	__u64 start_ns; /* CLOCK_BOOTTIME; with pid it names a process for ever */
+	__u64 cgroup_id;
+	char comm[HS_COMM_LEN];         /* of the thread group leader */
+	char hostname[HS_HOSTNAME_LEN]; /* of its UTS namespace */
+	__u16 exe_len, args_len, cgroup_len;
+	__u16 pad;
+	char text[];
+};
+#define HS_EV_PROCESS_MAX (sizeof(struct hs_ev_process) + HS_EXE_LEN + HS_ARGS_LEN + HS_CGROUP_LEN)
+static_assert(sizeof(struct hs_ev_process) == 128, "hs_ev_process");
+
+struct hs_ev_pass {
+	struct hs_event event;
+	__u32 number;
+	__u32 end; /* 0: begins, 1: ended and complete */
+};
+
+/* Where a record can be lost in the kernel; the names are in user/probe/ring.c. */
+enum hs_loss {
+	HS_LOSS_RING_PROCESS,
+	HS_LOSS_RING_CONNECTION,
+	HS_LOSS_RING_ACCEPT,
+	HS_LOSS_RING_LISTENER,
+	HS_LOSS_RING_RETRANSMIT,
+	HS_LOSS_RING_RESET,
+	HS_LOSS_RING_ERROR,
+	HS_LOSS_STORAGE,  /* no memory for per-socket state: the connection is seen at its close only */
+	HS_LOSS_CONNECT,  /* table of connect() calls under way was full */
+	HS_LOSS_MAX,
+};
+
+struct hs_ev_loss {
+	struct hs_event event;
+	__u64 count[HS_LOSS_MAX];
+};
+
+#endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/config.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* libconfuse reports errors through a function without an argument of ours. */
+static struct {
+	char *text;
+	size_t size;
+} problem;
+
+static void keep_problem(cfg_t *cfg, const char *format, va_list args)
+{
+	int used;
+
+	if (*problem.text)
+		return; /* the first is the cause */
+	used = snprintf(problem.text, problem.size, "%s:%d: ", cfg->filename ? cfg->filename : "", cfg->line);
+	if (used > 0 && (size_t)used < problem.size)
+		vsnprintf(problem.text + used, problem.size - used, format, args);
+}
+
+static const struct {
+	const char *name;
+	long from, to;
+} ranges[] = {
+	{ "ring_kbytes", 64, 1048576 },
+	{ "max_connections", 1024, 16777216 },
+	{ "max_edges", 16, 1048576 },
+	{ "max_workloads", 16, 1048576 },
+	{ "max_processes", 64, 1048576 },
+	{ "max_listeners", 16, 1048576 },
+	{ "max_events", 16, 1048576 },
+	{ "edge_ttl_seconds", 10, 31536000 },
+	{ "snapshot_milliseconds", 100, 3600000 },
+};
+
+static int check_range(cfg_t *cfg, cfg_opt_t *opt)
+{
+	long value = cfg_opt_getnint(opt, cfg_opt_size(opt) - 1);
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
+		if (strcmp(ranges[i].name, cfg_opt_name(opt)) ||
+		    (value >= ranges[i].from && value <= ranges[i].to))
+			continue;
+		cfg_error(cfg, "%s is %ld, expected a number from %ld to %ld", ranges[i].name, value,
+			  ranges[i].from, ranges[i].to);
+		return -1;
+	}
+	return 0;
+}
+
+static int check_level(cfg_t *cfg, cfg_opt_t *opt)
+{
+	static const char *const levels[] = { "error", "warn", "info", "debug" };
+	const char *value = cfg_opt_getnstr(opt, 0);
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++)
+		if (!strcmp(levels[i], value))
+			return 0;
+	cfg_error(cfg, "log_level is '%s', expected error, warn, info or debug", value);
+	return -1;
+}
+
+static int check_rule(cfg_t *cfg, cfg_opt_t *opt)
+{
+	cfg_t *rule = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+
+	if (!cfg_title(rule) || !*cfg_title(rule)) {
+		cfg_error(cfg, "a rule needs a name: rule \"orders\" { executable = \"java\" }");
+		return -1;
+	}
+	return 0;
+}
+
+static cfg_opt_t rule_options[] = {
+	CFG_STR("executable", NULL, CFGF_NONE),
+	CFG_STR("arguments", NULL, CFGF_NONE),
+	CFG_STR("cgroup", NULL, CFGF_NONE),
+	CFG_STR("container", NULL, CFGF_NONE),
+	CFG_STR("unit", NULL, CFGF_NONE),
+	CFG_STR("namespace", NULL, CFGF_NONE),
+	CFG_END(),
+};
+
+static cfg_t *make_parser(void)
+{
+	const struct hs_model_config *model = &hs_model_defaults;
+	cfg_opt_t options[] = {
+		CFG_STR("listen", NULL, CFGF_NONE),
+		CFG_STR("socket", NULL, CFGF_NONE),
+		CFG_STR("log_level", NULL, CFGF_NONE),
+		CFG_STR("disable", NULL, CFGF_NONE),
+		CFG_INT("ring_kbytes", 2048, CFGF_NONE),
+		CFG_INT("snapshot_milliseconds", 1000, CFGF_NONE),
+		CFG_INT("max_connections", model->max_connections, CFGF_NONE),
+		CFG_INT("max_edges", model->max_edges, CFGF_NONE),
+		CFG_INT("max_workloads", model->max_workloads, CFGF_NONE),
+		CFG_INT("max_processes", model->max_processes, CFGF_NONE),
+		CFG_INT("max_listeners", model->max_listeners, CFGF_NONE),
+		CFG_INT("max_events", model->max_events, CFGF_NONE),
+		CFG_INT("edge_ttl_seconds", model->edge_ttl_ns / HS_NS_PER_SEC, CFGF_NONE),
+		CFG_SEC("rule", rule_options, CFGF_MULTI | CFGF_TITLE),
+		CFG_END(),
+	};
+	cfg_t *parser = cfg_init(options, CFGF_NONE);
+
+	cfg_set_error_function(parser, keep_problem);
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+		cfg_set_validate_func(parser, ranges[i].name, check_range);
+	cfg_set_validate_func(parser, "log_level", check_level);
+	cfg_set_validate_func(parser, "rule", check_rule);
+	return parser;
+}
+
+static char *copy(cfg_t *parser, const char *name)
+{
+	const char *text = cfg_getstr(parser, name);
+
+	return text ? strdup(text) : NULL;
+}
+
+static int take_rules(cfg_t *parser, struct hs_config *config)
+{
+	int error = 0;
+
+	config->rules = hs_rules_new();
+	if (!config->rules)
+		return -ENOMEM;
+	for (unsigned i = 0; i < cfg_size(parser, "rule") && !error; i++) {
+		cfg_t *rule = cfg_getnsec(parser, "rule", i);
+
+		error = hs_rules_add(config->rules, &(struct hs_rule){
+			.name = cfg_title(rule),
+			.executable = cfg_getstr(rule, "executable"),
+			.arguments = cfg_getstr(rule, "arguments"),
+			.cgroup = cfg_getstr(rule, "cgroup"),
+			.container = cfg_getstr(rule, "container"),
+			.unit = cfg_getstr(rule, "unit"),
+			.namespace_ = cfg_getstr(rule, "namespace"),
+		});
+	}
+	return error;
+}
+
+static int take(cfg_t *parser, struct hs_config *config)
+{
+	struct hs_engine_config *engine = &config->engine;
+
+	config->listen = copy(parser, "listen");
+	config->socket = copy(parser, "socket");
+	config->log_level = copy(parser, "log_level");
+	config->disable = copy(parser, "disable");
+	engine->probe.ring_bytes = cfg_getint(parser, "ring_kbytes") * 1024;
+	engine->probe.disabled = config->disable;
+	engine->snapshot_seconds = cfg_getint(parser, "snapshot_milliseconds") / 1e3;
+	engine->model.max_connections = cfg_getint(parser, "max_connections");
+	engine->model.max_edges = cfg_getint(parser, "max_edges");
+	engine->model.max_workloads = cfg_getint(parser, "max_workloads");
+	engine->model.max_processes = cfg_getint(parser, "max_processes");
+	engine->model.max_listeners = cfg_getint(parser, "max_listeners");
+	engine->model.max_events = cfg_getint(parser, "max_events");
+	engine->model.edge_ttl_ns = cfg_getint(parser, "edge_ttl_seconds") * HS_NS_PER_SEC;
+	return take_rules(parser, config);
+}
+
+static int parse(cfg_t *parser, const char *path, char *message, size_t size)
+{
+	if (!path)
+		return 0;
+	if (access(path, R_OK)) {
+		int error = -errno;
+
+		snprintf(message, size, "%s: %s", path, strerror(errno));
+		return error;
+	}
+	problem.text = message;
+	problem.size = size;
+	*message = '\0';
+	if (cfg_parse(parser, path) == CFG_SUCCESS)
+		return 0;
+	if (!*message)
+		snprintf(message, size, "%s: cannot be read", path);
+	return -EINVAL;
+}
+
+int hs_config_read(const char *path, struct hs_config *config, char *message, size_t size)
+{
+	cfg_t *parser = make_parser();
+	int error;
+
+	memset(config, 0, sizeof(*config));
+	hs_engine_defaults(&config->engine);
+	error = parse(parser, path, message, size);
+	if (!error)
+		error = take(parser, config);
+	config->engine.model.rules = config->rules;
+	cfg_free(parser);
+	return error;
+}
+
+void hs_config_free(struct hs_config *config)
+{
+	free(config->listen);
+	free(config->socket);
+	free(config->log_level);
+	free(config->disable);
+	hs_rules_free(config->rules);
+}

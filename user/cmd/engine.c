@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/engine.h"
+
+#include <errno.h>
+#include <mntent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cmd/recorder.h"
+#include "meta/capability.h"
+#include "meta/procfs.h"
+
+#define EXTRA_STAGES 4
+#define STAGES (HS_LOSS_MAX + HS_MODEL_LOSS_MAX + 1 + EXTRA_STAGES)
+
+/* A pass may take this share of the time between passes, and of a reader's spacing. */
+#define PASS_SHARE 50
+#define FRESH_SHARE 20
+#define FRESH_MIN_NS (50 * HS_NS_PER_MS)
+
+struct hs_engine {
+	struct hs_engine_config config;
+	struct hs_probe *probe;
+	struct hs_model *model;
+	pthread_mutex_t mutex;
+	struct hs_view view;
+	struct hs_stage stages[STAGES];
+	struct {
+		const char *stage;
+		uint64_t (*count)(void *arg);
+		void *arg;
+	} extra[EXTRA_STAGES];
+	size_t extra_count;
+	uint64_t pass_ns, pass_cost_ns; /* when the last pass began, what it took */
+	uint64_t tick_ns;
+	struct utsname uname;
+	char cgroup_root[256];
+	struct hs_capability capabilities[HS_CAPABILITIES];
+};
+
+static const char *const model_stages[HS_MODEL_LOSS_MAX] = {
+	[HS_MODEL_LOSS_CONNECTION] = "connection_table",
+	[HS_MODEL_LOSS_EDGE] = "edge_table",
+	[HS_MODEL_LOSS_WORKLOAD] = "workload_table",
+	[HS_MODEL_LOSS_PROCESS] = "process_table",
+	[HS_MODEL_LOSS_LISTENER] = "listener_table",
+	[HS_MODEL_LOSS_RECORD] = "malformed_record",
+	[HS_MODEL_LOSS_CLOSE] = "close_not_seen",
+};
+
+void hs_engine_defaults(struct hs_engine_config *config)
+{
+	*config = (struct hs_engine_config){
+		.model = hs_model_defaults,
+		.snapshot_seconds = 1,
+	};
+	config->model.self_pid = getpid();
+}
+
+/* ---- records ---- */
+
+static void feed(struct hs_engine *engine, const struct hs_event *event)
+{
+	if (engine->config.recorder)
+		hs_recorder_write(engine->config.recorder, event);
+	hs_model_feed(engine->model, event);
+}
+
+static bool feed_from_procfs(struct hs_engine *engine, uint32_t pid, uint64_t time_ns)
+{
+	static char buffer[HS_PROCFS_RECORD_MAX] __attribute__((aligned(8))); /* under the lock */
+
+	if (hs_procfs_process("/proc", pid, time_ns, buffer, sizeof(buffer)) < 0)
+		return false;
+	feed(engine, (const struct hs_event *)buffer);
+	return true;
+}
+
+static void introduce(void *arg, uint32_t pid)
+{
+	feed_from_procfs(arg, pid, hs_monotonic_ns());
+}
+
+/* The kernel side keeps the head of the arguments; the rest is asked for where it was cut. */
+static bool is_cut(const struct hs_event *event)
+{
+	const struct hs_ev_process *process = (const void *)event;
+
+	return event->kind == HS_EV_PROCESS && process->args_len >= HS_ARGS_LEN - 1;
+}
+
+static void on_record(void *arg, const struct hs_event *event)
+{
+	struct hs_engine *engine = arg;
+	uint32_t pid = ((const struct hs_ev_process *)event)->pid;
+
+	if (!is_cut(event) || !feed_from_procfs(engine, pid, event->time_ns))
+		feed(engine, event);
+}
+
+/* ---- turns ---- */
+
+static void pass(struct hs_engine *engine, uint64_t now)
+{
+	struct hs_ev_loss loss;
+
+	engine->pass_ns = now;
+	hs_probe_snapshot(engine->probe, on_record, engine);
+	engine->pass_cost_ns = hs_monotonic_ns() - now;
+	hs_probe_losses(engine->probe, &loss);
+	feed(engine, &loss.event);
+	engine->view.ready = true; /* also where there is no snapshot hook to wait for */
+}
+
+static uint64_t pass_interval(const struct hs_engine *engine)
+{
+	uint64_t wanted = engine->config.snapshot_seconds * HS_NS_PER_SEC;
+	uint64_t bound = engine->pass_cost_ns * PASS_SHARE;
+
+	return wanted > bound ? wanted : bound;
+}
+
+static uint64_t fresh_interval(const struct hs_engine *engine)
+{
+	uint64_t bound = engine->pass_cost_ns * FRESH_SHARE;
+
+	return bound > FRESH_MIN_NS ? bound : FRESH_MIN_NS;
+}
+
+static void catch_up(struct hs_engine *engine, uint64_t interval)
+{
+	uint64_t now = hs_monotonic_ns();
+
+	hs_probe_drain(engine->probe, on_record, engine);
+	if (!engine->pass_ns || now - engine->pass_ns >= interval) {
+		pass(engine, now);
+		hs_probe_drain(engine->probe, on_record, engine);
+	}
+	if (now - engine->tick_ns >= HS_NS_PER_SEC / 4) {
+		engine->tick_ns = now;
+		hs_model_tick(engine->model, now);
+	}
+}
+
+bool hs_engine_turn(struct hs_engine *engine)
+{
+	uint64_t before;
+	bool more;
+
+	pthread_mutex_lock(&engine->mutex);
+	before = hs_model_log_end(engine->model);
+	catch_up(engine, pass_interval(engine));
+	more = hs_model_log_end(engine->model) != before;
+	pthread_mutex_unlock(&engine->mutex);
+	return more;
+}
+
+int hs_engine_fd(const struct hs_engine *engine)
+{
+	return hs_probe_fd(engine->probe);
+}
+
+/* ---- view ---- */
+
+static void add_stage(struct hs_engine *engine, const char *stage, uint64_t count)
+{
+	engine->stages[engine->view.dropped_count++] = (struct hs_stage){ stage, count };
+}
+
+static void collect_stages(struct hs_engine *engine)
+{
+	const struct hs_model_counters *counters = hs_model_counters(engine->model);
+	struct hs_ev_loss loss;
+
+	engine->view.dropped_count = 0;
+	hs_probe_losses(engine->probe, &loss);
+	for (int i = 0; i < HS_LOSS_MAX; i++)
+		add_stage(engine, hs_loss_name(i), loss.count[i]);
+	for (int i = 0; i < HS_MODEL_LOSS_MAX; i++)
+		add_stage(engine, model_stages[i], counters->dropped[i]);
+	add_stage(engine, "invalid_record", hs_probe_malformed(engine->probe));
+	for (size_t i = 0; i < engine->extra_count; i++)
+		add_stage(engine, engine->extra[i].stage, engine->extra[i].count(engine->extra[i].arg));
+}
+
+const struct hs_view *hs_engine_lock(struct hs_engine *engine, bool fresh)
+{
+	pthread_mutex_lock(&engine->mutex);
+	if (fresh)
+		catch_up(engine, fresh_interval(engine));
+	engine->view.clock = hs_clock_now();
+	engine->view.pass_count = hs_model_counters(engine->model)->passes;
+	engine->view.pass_seconds = engine->pass_cost_ns / 1e9;
+	engine->view.map_bytes = hs_probe_map_bytes(engine->probe);
+	collect_stages(engine);
+	return &engine->view;
+}
+
+void hs_engine_unlock(struct hs_engine *engine)
+{
+	pthread_mutex_unlock(&engine->mutex);
+}
+
+void hs_engine_add_stage(struct hs_engine *engine, const char *stage, uint64_t (*count)(void *arg), void *arg)
+{
+	if (engine->extra_count == EXTRA_STAGES)
+		return;
+	engine->extra[engine->extra_count].stage = stage;
+	engine->extra[engine->extra_count].count = count;
+	engine->extra[engine->extra_count++].arg = arg;
+}
+
+/* ---- life ---- */
+
+static void find_cgroup_root(char *path, size_t size)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *mount;
+
+	path[0] = '\0';
+	while (mounts && (mount = getmntent(mounts)))
+		if (!path[0] && !strcmp(mount->mnt_type, "cgroup2"))
+			snprintf(path, size, "%s", mount->mnt_dir);
+	if (mounts)
+		endmntent(mounts);
+}
+
+static void fill_view(struct hs_engine *engine)
+{
+	struct hs_view *view = &engine->view;
+
+	view->model = engine->model;
+	view->hooks = hs_probe_hooks(engine->probe, &view->hook_count);
+	view->dropped = engine->stages;
+	view->capability_count = hs_capabilities(engine->capabilities);
+	view->capabilities = engine->capabilities;
+	view->kernel = engine->uname.release;
+	view->cpu = engine->uname.machine;
+	view->btf = access("/sys/kernel/btf/vmlinux", R_OK) ? "" : "/sys/kernel/btf/vmlinux";
+	find_cgroup_root(engine->cgroup_root, sizeof(engine->cgroup_root));
+	view->cgroup_root = engine->cgroup_root;
+	view->tracefs = hs_probe_tracefs(engine->probe);
+	view->started_ns = hs_monotonic_ns();
+}
+
+int hs_engine_open(const struct hs_engine_config *config, struct hs_engine **out, char *message, size_t size)
+{
+	struct hs_engine *engine = calloc(1, sizeof(*engine));
+	int error;
+
+	if (!engine)
+		return -ENOMEM;
+	pthread_mutex_init(&engine->mutex, NULL);
+	uname(&engine->uname);
+	engine->config = *config;
+	engine->config.model.introduce = introduce;
+	engine->config.model.introduce_arg = engine;
+	engine->config.model.node = engine->uname.nodename;
+	engine->model = hs_model_new(&engine->config.model);
+	error = engine->model ? hs_probe_open(&config->probe, &engine->probe, message, size) : -ENOMEM;
+	if (error) {
+		hs_engine_close(engine);
+		return error;
+	}
+	fill_view(engine);
+	*out = engine;
+	return 0;
+}
+
+void hs_engine_close(struct hs_engine *engine)
+{
+	if (!engine)
+		return;
+	hs_probe_close(engine->probe);
+	hs_model_free(engine->model);
+	pthread_mutex_destroy(&engine->mutex);
+	free(engine);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/source_view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "export/json.h"
+
+json_t *hs_view_document(struct hs_source *source, const struct hs_view *view, const char *name)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	json_error_t problem = {};
+	json_t *document = NULL;
+	int error = -1;
+
+	if (out) {
+		error = hs_json_document(out, name, view);
+		fclose(out);
+	}
+	if (!error)
+		document = json_loadb(text, size, 0, &problem);
+	if (!document)
+		snprintf(source->message, sizeof(source->message), "cannot make the document '%s'%s%s", name,
+			 *problem.text ? ": " : "", problem.text);
+	free(text);
+	return document;
+}
+
+static void parse_since(const char *text, const struct hs_view *view, struct hs_event_query *query)
+{
+	uint64_t now = hs_model_now(view->model), ago;
+	int64_t unix_ns;
+
+	if (hs_duration_parse(text, &ago))
+		query->since_ns = ago < now ? now - ago : 1;
+	else if (hs_time_parse(text, &unix_ns))
+		query->since_ns = unix_ns > view->clock.realtime_offset_ns ?
+			unix_ns - view->clock.realtime_offset_ns : 1;
+}
+
+void hs_event_query_parse(const char *text, const struct hs_view *view, struct hs_event_query *query)
+{
+	char *copy = strdup(text), *rest = copy, *part;
+
+	*query = (struct hs_event_query){ .last = UINT64_MAX };
+	while (copy && (part = strsep(&rest, "&"))) {
+		if (!strncmp(part, "last=", 5))
+			query->last = strtoull(part + 5, NULL, 10);
+		else if (!strncmp(part, "since=", 6))
+			parse_since(part + 6, view, query);
+		else if (!strcmp(part, "follow=1"))
+			query->follow = true;
+	}
+	free(copy);
+}
+
+uint64_t hs_event_query_first(const struct hs_event_query *query, const struct hs_model *model)
+{
+	uint64_t end = hs_model_log_end(model);
+
+	return query->last < end ? end - query->last : 1;
+}
+
+static int hand_out(const struct hs_view *view, const struct hs_log_entry *entry,
+		    int (*line)(void *arg, const char *text, size_t length), void *arg)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int result = 0;
+
+	if (!out)
+		return -1;
+	if (!hs_json_event(out, entry, &view->clock) && !fclose(out) && size)
+		result = line(arg, text, size - 1); /* without its '\n' */
+	free(text);
+	return result;
+}
+
+int hs_view_events(const struct hs_view *view, uint64_t *next, uint64_t since_ns,
+		   int (*line)(void *arg, const char *text, size_t length), void *arg)
+{
+	const struct hs_log_entry *entry;
+	int result = 0;
+
+	while (!result && (entry = hs_model_log(view->model, *next))) {
+		*next = entry->number + 1;
+		if (entry->time_ns >= since_ns)
+			result = hand_out(view, entry, line, arg);
+	}
+	return result;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Rendered documents, shared by the clients that ask for the same one within HS_HTTP_CACHE_MS.
+ * One rendering at a time, whatever the number of clients: they share the model's lock with the
+ * data path. Knows nothing of HTTP.
+ */
+#ifndef HS_EXPORT_HTTP_CACHE_H
+#define HS_EXPORT_HTTP_CACHE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "export/blob.h"
+
+#define HS_CACHE_SLOTS 8
+
+/*
+ * Slow readers keep old bodies alive. With more than this in all, the next client gets the last
+ * body there is, however old, or none; http_server.c bounds how long one may take.
+ */
+#define HS_CACHE_MAX_BYTES ((size_t)32 << 20)
+
+struct hs_cache;
+
+struct hs_body {
+	struct hs_cache *cache;
+	_Atomic unsigned references;
+	uint64_t made_ns;
+	struct hs_blob raw, gzip; /* gzip is empty until somebody asks for it */
+};
+
+struct hs_cache {
+	pthread_mutex_t lock; /* held while rendering */
+	struct hs_body *newest[HS_CACHE_SLOTS];
+	_Atomic unsigned held; /* how many of newest there are */
+	_Atomic size_t bytes;  /* of all bodies alive */
+	/* Writes the document of a slot. 0 or -errno. */
+	int (*render)(void *arg, unsigned slot, FILE *out);
+	void *arg;
+};
+
+void hs_cache_init(struct hs_cache *cache, int (*render)(void *arg, unsigned slot, FILE *out), void *arg);
+void hs_cache_free(struct hs_cache *cache); /* all bodies must have been put back */
+
+/*
+ * The document of a slot, with its gzip form if that is asked for; the caller gives it back with
+ * hs_body_put(). 0, -EBUSY (too much memory is held by slow readers) or what render() said.
+ */
+int hs_cache_get(struct hs_cache *cache, unsigned slot, bool gzip, struct hs_body **body);
+void hs_body_put(struct hs_body *body);
+
+/* Let go of what is too old to be given again. Never waits. */
+void hs_cache_expire(struct hs_cache *cache);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "export/json.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "export/json_document.h"
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct document {
+	const char *name;
+	const char *kind;
+	int (*write)(struct hs_json *json, const struct hs_view *view);
+} documents[] = {
+	{ "graph", "CallGraph", hs_json_graph },
+	{ "connections", "ConnectionList", hs_json_connections },
+	{ "listeners", "ListenerList", hs_json_listeners },
+	{ "status", "Status", hs_json_status },
+};
+
+static char node[256];
+
+static void node_read(void)
+{
+	if (gethostname(node, sizeof(node) - 1) < 0)
+		node[0] = '\0';
+}
+
+static const char *node_name(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, node_read);
+	return node;
+}
+
+static int document_write(FILE *out, const struct document *document, const struct hs_view *view)
+{
+	struct hs_json json = { .out = out };
+	int error;
+
+	hs_json_open(&json, NULL, '{');
+	hs_json_put_text(&json, "apiVersion", HS_API_VERSION);
+	hs_json_put_text(&json, "kind", document->kind);
+	hs_json_put_time(&json, "time", &view->clock, hs_model_now(view->model));
+	hs_json_put_known_text(&json, "node", node_name());
+	error = document->write(&json, view);
+	hs_json_close(&json, '}');
+	putc_unlocked('\n', out);
+	if (error)
+		return error;
+	return ferror_unlocked(out) ? -EIO : 0;
+}
+
+int hs_json_document(FILE *out, const char *name, const struct hs_view *view)
+{
+	for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
+		if (!strcmp(documents[i].name, name))
+			return document_write(out, &documents[i], view);
+	}
+	return -ENOENT;
+}

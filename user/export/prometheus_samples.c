@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Samples of one family each. */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "export/build.h"
+#include "export/format.h"
+#include "export/prometheus_page.h"
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define EXTRA_LEN 96
+
+static void put(const struct hs_page *page, const char *text)
+{
+	fputs_unlocked(text, page->out);
+}
+
+/* labels may be empty, extra is written after them. */
+static void put_sample(const struct hs_page *page, const struct hs_family *family, const char *suffix,
+		       const struct hs_series *series, const char *extra, const char *value)
+{
+	size_t len = series ? series->len : 0;
+
+	put(page, family->name);
+	put(page, suffix);
+	if (len || *extra) {
+		putc_unlocked('{', page->out);
+		fwrite_unlocked(len ? series->labels : "", 1, len, page->out);
+		if (len && *extra)
+			putc_unlocked(',', page->out);
+		put(page, extra);
+		putc_unlocked('}', page->out);
+	}
+	putc_unlocked(' ', page->out);
+	put(page, value);
+	putc_unlocked('\n', page->out);
+}
+
+static void put_number(const struct hs_page *page, const struct hs_family *family,
+		       const struct hs_series *series, const char *extra, uint64_t number)
+{
+	char text[HS_NUMBER_LEN];
+
+	hs_format_number(text, number);
+	put_sample(page, family, family->type->suffix, series, extra, text);
+}
+
+static void put_real(const struct hs_page *page, const struct hs_family *family,
+		     const struct hs_series *series, double real)
+{
+	char text[HS_NUMBER_LEN];
+
+	if (isnan(real))
+		return;
+	hs_format_real(text, real);
+	if (!strcmp(text + strlen(text) - 2, ".0")) /* a whole number reads better as such */
+		text[strlen(text) - 2] = '\0';
+	put_sample(page, family, family->type->suffix, series, "", text);
+}
+
+static const void *member(const struct hs_series *series, const struct hs_family *family)
+{
+	return (const char *)series->item + family->offset;
+}
+
+void hs_write_numbers(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_series_set *set = &page->sets[family->of];
+
+	for (size_t i = 0; i < set->count; i++)
+		put_number(page, family, &set->series[i], "",
+			   *(const uint64_t *)member(&set->series[i], family));
+}
+
+void hs_write_reals(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_series_set *set = &page->sets[family->of];
+
+	for (size_t i = 0; i < set->count; i++)
+		put_real(page, family, &set->series[i], *(const double *)member(&set->series[i], family));
+}
+
+/* le is written the same in both formats: negotiation must not change a series. */
+static void format_bounds(const struct hs_buckets *buckets, char bounds[][EXTRA_LEN])
+{
+	char number[HS_NUMBER_LEN];
+
+	for (unsigned i = 0; i < buckets->count; i++) {
+		hs_format_real(number, buckets->bound[i]);
+		snprintf(bounds[i], EXTRA_LEN, "le=\"%s\"", number);
+	}
+	strcpy(bounds[buckets->count], "le=\"+Inf\"");
+}
+
+static void put_histogram(const struct hs_page *page, const struct hs_family *family,
+			  const struct hs_series *series, const char bounds[][EXTRA_LEN])
+{
+	const struct hs_histogram *histogram = member(series, family);
+	uint64_t below = 0, total = hs_histogram_total(histogram);
+	char text[HS_NUMBER_LEN];
+
+	for (unsigned i = 0; i < family->buckets->count; i++) {
+		below += histogram->count[i];
+		hs_format_number(text, below);
+		put_sample(page, family, "_bucket", series, bounds[i], text);
+	}
+	hs_format_number(text, total);
+	put_sample(page, family, "_bucket", series, bounds[family->buckets->count], text);
+	put_sample(page, family, "_count", series, "", text);
+	hs_format_real(text, histogram->sum);
+	put_sample(page, family, "_sum", series, "", text);
+}
+
+/* A histogram comes with its first observation: some ends never give any, and each is 20 lines. */
+void hs_write_histograms(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_series_set *set = &page->sets[family->of];
+	char bounds[HS_HISTOGRAM_BUCKETS + 1][EXTRA_LEN];
+
+	format_bounds(family->buckets, bounds);
+	for (size_t i = 0; i < set->count; i++) {
+		if (hs_histogram_total(member(&set->series[i], family)))
+			put_histogram(page, family, &set->series[i], bounds);
+	}
+}
+
+void hs_write_failures(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_series_set *set = &page->sets[family->of];
+	char extra[EXTRA_LEN];
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct hs_edge *edge = set->series[i].item;
+
+		for (int reason = HS_REASON_NONE + 1; reason < HS_REASON_CANCELLED; reason++) {
+			if (!edge->failures[reason])
+				continue;
+			snprintf(extra, sizeof(extra), "reason=\"%s\"", hs_reason_name(reason));
+			put_number(page, family, &set->series[i], extra, edge->failures[reason]);
+		}
+	}
+}
+
+static const char *const senders[] = { [HS_CLIENT] = "client", [HS_SERVER] = "server" };
+
+static void put_retransmits(const struct hs_page *page, const struct hs_family *family,
+			    const struct hs_series *series, enum hs_side side)
+{
+	const struct hs_edge *edge = series->item;
+	char extra[EXTRA_LEN];
+
+	for (int kind = 0; kind < HS_RETRANSMIT_MAX; kind++) {
+		if (!edge->retransmits[side][kind])
+			continue;
+		snprintf(extra, sizeof(extra), "sender=\"%s\",kind=\"%s\"", senders[side],
+			 hs_retransmit_name(kind));
+		put_number(page, family, series, extra, edge->retransmits[side][kind]);
+	}
+}
+
+void hs_write_retransmits(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_series_set *set = &page->sets[family->of];
+
+	for (size_t i = 0; i < set->count; i++) {
+		put_retransmits(page, family, &set->series[i], HS_CLIENT);
+		put_retransmits(page, family, &set->series[i], HS_SERVER);
+	}
+}
+
+void hs_write_resets(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_series_set *set = &page->sets[family->of];
+	char extra[EXTRA_LEN];
+
+	for (size_t i = 0; i < 2 * set->count; i++) {
+		const struct hs_series *series = &set->series[i / 2];
+		uint64_t resets = ((const struct hs_edge *)series->item)->resets[i % 2];
+
+		snprintf(extra, sizeof(extra), "sender=\"%s\"", senders[i % 2]);
+		if (resets)
+			put_number(page, family, series, extra, resets);
+	}
+}
+
+void hs_write_dropped(const struct hs_page *page, const struct hs_family *family)
+{
+	char extra[EXTRA_LEN];
+
+	for (size_t i = 0; i < page->view->dropped_count; i++) {
+		snprintf(extra, sizeof(extra), "stage=\"%s\"", page->view->dropped[i].stage);
+		put_number(page, family, NULL, extra, page->view->dropped[i].count);
+	}
+}
+
+void hs_write_hooks(const struct hs_page *page, const struct hs_family *family)
+{
+	char extra[EXTRA_LEN];
+
+	for (size_t i = 0; i < page->view->hook_count; i++) {
+		snprintf(extra, sizeof(extra), "hook=\"%s\"", page->view->hooks[i].hook);
+		put_number(page, family, NULL, extra, page->view->hooks[i].attached);
+	}
+}
+
+void hs_write_rungs(const struct hs_page *page, const struct hs_family *family)
+{
+	char extra[EXTRA_LEN];
+
+	for (size_t i = 0; i < page->view->hook_count; i++) {
+		const struct hs_hook_status *hook = &page->view->hooks[i];
+
+		if (hook->rung < 0 || hook->rung >= hook->rungs)
+			continue;
+		snprintf(extra, sizeof(extra), "hook=\"%s\",rung=\"%s\"", hook->hook,
+			 hook->ladder[hook->rung].name);
+		put_number(page, family, NULL, extra, 1);
+	}
+}
+
+void hs_write_build(const struct hs_page *page, const struct hs_family *family)
+{
+	put_number(page, family, NULL,
+		   "version=\"" HS_VERSION "\",revision=\"" HS_REVISION "\",compiler=\"" HS_COMPILER "\"", 1);
+}
+
+static const char *const event_kinds[] = {
+	[HS_EV_PROCESS] = "process",
+	[HS_EV_CONNECTION] = "connection",
+	[HS_EV_ACCEPT] = "accept",
+	[HS_EV_LISTENER] = "listener",
+	[HS_EV_RETRANSMIT] = "retransmit",
+	[HS_EV_RESET] = "reset",
+	[HS_EV_SOCKET_ERROR] = "socket_error",
+	[HS_EV_CONNECT_ERROR] = "connect_error",
+	[HS_EV_PASS] = "pass",
+	[HS_EV_LOSS] = "loss",
+};
+static_assert(ARRAY_LEN(event_kinds) == HS_EV_MAX, "event_kinds");
+
+void hs_write_events(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_model_counters *counters = hs_model_counters(page->view->model);
+	char extra[EXTRA_LEN];
+
+	for (int kind = HS_EV_PROCESS; kind < HS_EV_MAX; kind++) {
+		snprintf(extra, sizeof(extra), "kind=\"%s\"", event_kinds[kind]);
+		put_number(page, family, NULL, extra, counters->events[kind]);
+	}
+}

@@ -1,0 +1,633 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Connections: two ends that meet by their tuple. Each end is a socket with a cookie; either
+ * may be on this node or not, and their records come in any order.
+ *
+ * A connection is unsettled until it is clear which edge it belongs to, and lingers after one
+ * end has closed while the other may still have something to tell.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "model/private.h"
+
+#define SETTLE_NS (1 * SECOND)    /* the other end on this node would have shown by then */
+#define LINGER_NS (1 * SECOND)
+#define EXPECTED_NS (60 * SECOND) /* its server is on this node and has not closed yet */
+#define DONE_NS (SECOND / 200)    /* resets and errors that belong to a close come just behind it */
+#define MISSED_PASSES 5
+#define HELD_NS (30 * SECOND)     /* a state in which a process holds the socket */
+#define ORPHAN_NS (300 * SECOND)  /* a state in which the kernel alone may hold it */
+
+#define KEY_LENGTH (offsetof(struct hs_connection, end) - offsetof(struct hs_connection, address))
+
+enum { ESTABLISHED = 1, SYN_SENT = 2, CLOSE = 7, CLOSE_WAIT = 8 }; /* include/net/tcp_states.h */
+
+/* ---- lists ---- */
+
+static struct hs_connection **list_of(struct hs_model *model, int list)
+{
+	switch (list) {
+	case HS_LIST_UNSETTLED:
+		return &model->unsettled;
+	case HS_LIST_LINGERING:
+		return &model->lingering;
+	default:
+		return &model->done;
+	}
+}
+
+static void unlist(struct hs_model *model, struct hs_connection *connection)
+{
+	struct hs_connection **list = list_of(model, connection->list);
+
+	if (connection->list != HS_LIST_NONE)
+		DL_DELETE(*list, connection);
+	connection->list = HS_LIST_NONE;
+}
+
+static void enlist(struct hs_model *model, struct hs_connection *connection, int list)
+{
+	struct hs_connection **to = list_of(model, list);
+
+	unlist(model, connection);
+	connection->list = list;
+	DL_APPEND(*to, connection);
+}
+
+/* ---- table ---- */
+
+static struct hs_connection *find_tuple(struct hs_model *model, const struct hs_connection *key)
+{
+	struct hs_connection *found;
+
+	HASH_FIND(hh, model->connections, key->address, KEY_LENGTH, found);
+	return found;
+}
+
+static void link_tuple(struct hs_model *model, struct hs_connection *connection)
+{
+	struct hs_connection *first = find_tuple(model, connection);
+
+	if (first) {
+		connection->same_tuple = first->same_tuple;
+		first->same_tuple = connection;
+	} else {
+		HASH_ADD(hh, model->connections, address, KEY_LENGTH, connection);
+	}
+}
+
+static void unlink_tuple(struct hs_model *model, struct hs_connection *connection)
+{
+	struct hs_connection *first = find_tuple(model, connection), *next = connection->same_tuple;
+
+	if (first == connection) {
+		HASH_DEL(model->connections, connection);
+		if (next)
+			HASH_ADD(hh, model->connections, address, KEY_LENGTH, next);
+		return;
+	}
+	while (first && first->same_tuple != connection)
+		first = first->same_tuple;
+	if (first)
+		first->same_tuple = next;
+}
+
+static struct hs_connection *of_end(struct hs_end *end, enum hs_side side)
+{
+	return (void *)((char *)end - offsetof(struct hs_connection, end) - side * sizeof(*end));
+}
+
+static struct hs_connection *find_cookie(struct hs_model *model, uint64_t cookie, enum hs_side *side)
+{
+	struct hs_end *end = NULL;
+
+	for (int i = 0; cookie && i < HS_SIDES; i++) {
+		HASH_FIND(hh, model->cookies[i], &cookie, sizeof(cookie), end);
+		if (end) {
+			*side = i;
+			return of_end(end, i);
+		}
+	}
+	return NULL;
+}
+
+static void discard(struct hs_model *model, struct hs_connection *connection)
+{
+	unlist(model, connection);
+	unlink_tuple(model, connection);
+	for (int side = 0; side < HS_SIDES; side++) {
+		struct hs_end *end = &connection->end[side];
+
+		if (end->cookie)
+			HASH_DELETE(hh, model->cookies[side], end);
+		hs_workload_unref(model, end->workload);
+	}
+	if (connection->accounted.active)
+		connection->edge->active--;
+	model->connection_count--;
+	free(connection);
+}
+
+/* All is known that will be known: give the edge the rest, and forget. */
+static void finish(struct hs_model *model, struct hs_connection *connection)
+{
+	const struct hs_end *server = &connection->end[HS_SERVER];
+
+	if (!connection->closed_ns)
+		connection->closed_ns = model->now_ns;
+	hs_settle(model, connection);
+	if (server->here && server->pid && !server->accept_ns && connection->established && !connection->older)
+		model->counters.accepts_unobserved++;
+	discard(model, connection);
+}
+
+void hs_connection_reap(struct hs_model *model)
+{
+	while (model->done && model->done->closed_ns + DONE_NS < model->now_ns)
+		finish(model, model->done);
+}
+
+static void make_room(struct hs_model *model)
+{
+	if (model->done) {
+		finish(model, model->done);
+		return;
+	}
+	if (model->lingering) {
+		finish(model, model->lingering); /* nothing is lost but the chance to meet its other end */
+		return;
+	}
+	model->counters.dropped[HS_MODEL_LOSS_CONNECTION]++;
+	finish(model, model->connections);
+}
+
+static struct hs_connection *make(struct hs_model *model, const struct hs_connection *key)
+{
+	struct hs_connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection) {
+		model->counters.dropped[HS_MODEL_LOSS_CONNECTION]++;
+		return NULL;
+	}
+	if (model->connection_count >= model->config.max_connections)
+		make_room(model);
+	memcpy(connection->address, key->address, KEY_LENGTH);
+	connection->created_ns = model->now_ns;
+	link_tuple(model, connection);
+	enlist(model, connection, HS_LIST_UNSETTLED);
+	model->connection_count++;
+	return connection;
+}
+
+/* ---- from a record to its connection ---- */
+
+static void key_of(const struct hs_ev_socket *socket, enum hs_side side, struct hs_connection *key)
+{
+	enum hs_side other = hs_other_side(side);
+
+	memset(key, 0, sizeof(*key));
+	memcpy(key->address[side], socket->tuple.local, 16);
+	memcpy(key->address[other], socket->tuple.remote, 16);
+	key->port[side] = socket->tuple.local_port;
+	key->port[other] = socket->tuple.remote_port;
+}
+
+/*
+ * May the two ends be one connection? The same tuple can exist in several namespaces: on
+ * loopback, always; with addresses of its own, only where they are reused.
+ */
+static bool may_join(const struct hs_connection *connection, enum hs_side side, uint32_t netns)
+{
+	const struct hs_end *mine = &connection->end[side], *other = &connection->end[hs_other_side(side)];
+
+	if (mine->here)
+		return false;
+	if (!other->here)
+		return true;
+	return other->netns == netns || (!hs_address_is_loopback(connection->address[HS_SERVER]) &&
+		memcmp(connection->address[HS_CLIENT], connection->address[HS_SERVER], 16));
+}
+
+static struct hs_connection *find_joinable(struct hs_model *model, const struct hs_connection *key,
+					   enum hs_side side, uint32_t netns)
+{
+	struct hs_connection *best = NULL;
+
+	for (struct hs_connection *c = find_tuple(model, key); c; c = c->same_tuple) {
+		if (!may_join(c, side, netns))
+			continue;
+		if (!best || c->created_ns > best->created_ns)
+			best = c;
+	}
+	return best;
+}
+
+static enum hs_side guess_side(struct hs_model *model, const struct hs_ev_socket *socket)
+{
+	struct hs_connection key;
+
+	if (socket->role)
+		return socket->role == HS_ROLE_SERVER ? HS_SERVER : HS_CLIENT;
+	if (hs_listener_find(model, socket->tuple.netns, socket->tuple.local, socket->tuple.local_port))
+		return HS_SERVER;
+	key_of(socket, HS_SERVER, &key);
+	return find_joinable(model, &key, HS_SERVER, socket->tuple.netns) ? HS_SERVER : HS_CLIENT;
+}
+
+/*
+ * A server's end whose client is on this node but is not known any more: it was counted with
+ * the client's end, and had waited longer for its accept() than that was kept.
+ */
+static bool counted_before(struct hs_model *model, const struct hs_ev_socket *socket, enum hs_side side)
+{
+	return side == HS_SERVER && (hs_address_is_loopback(socket->tuple.remote) ||
+				     hs_address_find(model, socket->tuple.remote));
+}
+
+static struct hs_connection *make_counted(struct hs_model *model, const struct hs_connection *key,
+					  const struct hs_ev_socket *socket, enum hs_side side)
+{
+	struct hs_connection *connection = make(model, key);
+
+	if (connection)
+		connection->older = counted_before(model, socket, side);
+	return connection;
+}
+
+static struct hs_connection *get(struct hs_model *model, const struct hs_ev_socket *socket, enum hs_side *side)
+{
+	struct hs_connection *connection = find_cookie(model, socket->cookie, side), key;
+	struct hs_end *end;
+
+	if (connection)
+		return connection;
+	*side = guess_side(model, socket);
+	key_of(socket, *side, &key);
+	connection = find_joinable(model, &key, *side, socket->tuple.netns);
+	if (!connection)
+		connection = make_counted(model, &key, socket, *side);
+	if (!connection)
+		return NULL;
+	end = &connection->end[*side];
+	end->here = true;
+	end->cookie = socket->cookie;
+	end->netns = socket->tuple.netns;
+	if (end->cookie)
+		HASH_ADD(hh, model->cookies[*side], cookie, sizeof(end->cookie), end);
+	hs_address_learn(model, socket->tuple.local, socket->tuple.netns);
+	if (connection->edge && !connection->closed_ns)
+		enlist(model, connection, HS_LIST_UNSETTLED); /* its name was a guess */
+	return connection;
+}
+
+/* Could a record without a cookie, from this side in this namespace, be about it? */
+static bool is_of(const struct hs_connection *connection, enum hs_side side, uint32_t netns)
+{
+	const struct hs_end *end = &connection->end[side];
+
+	return end->here ? end->netns == netns : may_join(connection, side, netns);
+}
+
+struct hs_connection *hs_connection_of(struct hs_model *model, const struct hs_ev_socket *socket,
+				       enum hs_side *side)
+{
+	struct hs_connection *connection = find_cookie(model, socket->cookie, side), key;
+
+	if (connection)
+		return connection;
+	for (int i = 0; i < HS_SIDES; i++) {
+		*side = i;
+		key_of(socket, i, &key);
+		for (connection = find_tuple(model, &key); connection; connection = connection->same_tuple)
+			if (is_of(connection, i, socket->tuple.netns))
+				return connection;
+	}
+	*side = guess_side(model, socket);
+	return NULL;
+}
+
+static void own(struct hs_model *model, struct hs_end *end, uint32_t pid, uint32_t tid)
+{
+	if (!pid)
+		return;
+	if (end->pid != pid || !end->workload) {
+		hs_workload_unref(model, end->workload);
+		end->workload = hs_workload_of_pid(model, pid);
+	}
+	end->pid = pid;
+	end->tid = tid;
+}
+
+/* ---- records ---- */
+
+static void take_times(struct hs_connection *connection, struct hs_end *end, enum hs_side side,
+		       const struct hs_ev_connection *event)
+{
+	bool client = side == HS_CLIENT;
+
+	if (event->established_ns)
+		end->established_ns = event->established_ns;
+	if (event->start_ns && (client || !connection->end[HS_CLIENT].here))
+		connection->start_ns = event->start_ns;
+	if (event->established_ns && (client || !connection->end[HS_CLIENT].here))
+		connection->established_ns = event->established_ns;
+	if (event->established_ns)
+		connection->established = true;
+	if (client && event->established_ns)
+		connection->older = false;
+	if (!event->start_ns && event->socket.old_state != SYN_SENT) {
+		connection->established = true; /* nobody saw its handshake */
+		connection->older = !connection->established_ns;
+	}
+}
+
+static void log_connect(struct hs_model *model, struct hs_connection *connection)
+{
+	struct hs_log_entry *entry;
+
+	if (connection->accounted.connect_logged || hs_is_own(model, connection))
+		return;
+	connection->accounted.connect_logged = true;
+	entry = hs_log_add(model, HS_LOG_CONNECT, connection->established_ns);
+	hs_log_ends(model, entry, connection);
+	entry->duration_ns = connection->established_ns - connection->start_ns;
+}
+
+static uint32_t retransmitted(const struct hs_connection *connection)
+{
+	return connection->end[HS_CLIENT].tcp.total_retrans + connection->end[HS_SERVER].tcp.total_retrans;
+}
+
+static void log_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side)
+{
+	const struct hs_tcp *tcp = &connection->end[side].tcp;
+	struct hs_log_entry *entry;
+
+	if (connection->accounted.close_logged || connection->reason == HS_REASON_CANCELLED ||
+	    hs_is_own(model, connection))
+		return;
+	connection->accounted.close_logged = true;
+	entry = hs_log_add(model, connection->reason ? HS_LOG_FAILURE : HS_LOG_CLOSE, connection->closed_ns);
+	hs_log_ends(model, entry, connection);
+	entry->reason = connection->reason;
+	entry->error = connection->error;
+	entry->duration_ns = connection->start_ns ? connection->closed_ns - connection->start_ns : 0;
+	entry->sent_bytes = side == HS_CLIENT ? tcp->bytes_acked : tcp->bytes_received;
+	entry->received_bytes = side == HS_CLIENT ? tcp->bytes_received : tcp->bytes_acked;
+	entry->retransmits = retransmitted(connection);
+}
+
+static void sampled(struct hs_model *model, struct hs_end *end, const struct hs_ev_socket *socket)
+{
+	if (end->pass != model->pass) {
+		end->pass = model->pass;
+		end->holder_pid = 0;
+	}
+	end->met_ns = socket->event.time_ns;
+	if (!end->pid)
+		own(model, end, socket->pid, socket->tid);
+	if (socket->pid == end->pid) {
+		end->owner_pass = model->pass;
+	} else {
+		end->holder_pid = socket->pid;
+		end->holder_tid = socket->tid;
+	}
+}
+
+/* One end has closed, the other is here and lives on, in CLOSE_WAIT perhaps for ever. */
+static bool half_closed(const struct hs_connection *connection)
+{
+	const struct hs_end *client = &connection->end[HS_CLIENT], *server = &connection->end[HS_SERVER];
+
+	return client->here && server->here && (!client->closed || !server->closed);
+}
+
+/* Is there a reason to wait for records of the other end? */
+static bool other_end_expected(struct hs_model *model, const struct hs_connection *connection)
+{
+	const struct hs_end *client = &connection->end[HS_CLIENT], *server = &connection->end[HS_SERVER];
+
+	if (client->here && server->here)
+		return half_closed(connection);
+	return client->here && hs_listener_reached(model, client->netns, connection->address[HS_SERVER],
+						   connection->port[HS_SERVER]);
+}
+
+static void closed(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
+		   const struct hs_ev_connection *event)
+{
+	struct hs_end *end = &connection->end[side];
+
+	end->closed = true;
+	if (!connection->closed_ns)
+		connection->closed_ns = event->socket.event.time_ns;
+	if (!connection->error)
+		connection->error = event->tcp.error;
+	if (event->closer_pid && event->closer_pid != end->pid)
+		own(model, end, event->closer_pid, event->closer_tid); /* who used it last */
+	if (side == HS_CLIENT && event->socket.old_state == SYN_SENT)
+		connection->reason = hs_reason_of_close(event->tcp.error,
+							event->tcp.retransmits || event->tcp.total_retrans);
+	log_close(model, connection, side);
+	if (connection->reason || (connection->end[HS_CLIENT].closed && connection->end[HS_SERVER].closed)) {
+		hs_settle(model, connection);
+		enlist(model, connection, HS_LIST_DONE);
+	} else {
+		enlist(model, connection, HS_LIST_LINGERING);
+	}
+}
+
+int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *event)
+{
+	struct hs_connection *connection;
+	struct hs_end *end;
+	enum hs_side side;
+
+	if (event->socket.role == HS_ROLE_SERVER && event->socket.phase == HS_PHASE_CLOSE &&
+	    event->start_ns && !event->established_ns)
+		return 0; /* a child that the listener dropped before its handshake was done */
+	connection = get(model, &event->socket, &side);
+	if (!connection)
+		return -ENOMEM;
+	end = &connection->end[side];
+	end->state = event->socket.state;
+	if (event->inode)
+		end->inode = event->inode;
+	end->tcp = event->tcp;
+	take_times(connection, end, side, event);
+	switch (event->socket.phase) {
+	case HS_PHASE_OPEN:
+		own(model, end, event->socket.pid, event->socket.tid);
+		if (side == HS_CLIENT)
+			log_connect(model, connection);
+		break;
+	case HS_PHASE_SAMPLE:
+		sampled(model, end, &event->socket);
+		if (connection->edge)
+			hs_account(model, connection);
+		break;
+	case HS_PHASE_CLOSE:
+		own(model, end, end->pid ? 0 : event->socket.pid, event->socket.tid);
+		closed(model, connection, side, event);
+		break;
+	}
+	return 0;
+}
+
+static void log_accept(struct hs_model *model, struct hs_connection *connection)
+{
+	const struct hs_end *server = &connection->end[HS_SERVER];
+	struct hs_log_entry *entry;
+
+	if (hs_is_own(model, connection))
+		return;
+	entry = hs_log_add(model, HS_LOG_ACCEPT, server->accept_ns);
+	hs_log_ends(model, entry, connection);
+	if (connection->established_ns && connection->established_ns < server->accept_ns)
+		entry->duration_ns = server->accept_ns - connection->established_ns;
+}
+
+int hs_accept_feed(struct hs_model *model, const struct hs_ev_socket *event)
+{
+	struct hs_listener *listener;
+	struct hs_connection *connection;
+	enum hs_side side;
+
+	if (!event->tuple.remote_port)
+		return 0; /* reset before it was accepted: the socket has no peer any more */
+	connection = get(model, event, &side);
+	if (!connection)
+		return -ENOMEM;
+	connection->end[side].accept_ns = event->event.time_ns;
+	connection->end[side].state = event->state;
+	connection->established = true;
+	own(model, &connection->end[side], event->pid, event->tid);
+	listener = hs_listener_find(model, event->tuple.netns, event->tuple.local, event->tuple.local_port);
+	if (listener)
+		listener->accepts++;
+	if (side == HS_SERVER)
+		log_accept(model, connection);
+	return 0;
+}
+
+/* ---- time ---- */
+
+/* Nobody has met this end for long, and no close record came: it was lost. */
+static bool vanished(const struct hs_model *model, const struct hs_end *end)
+{
+	bool held = end->state == ESTABLISHED || end->state == CLOSE_WAIT;
+
+	return end->here && !end->closed && end->met_ns && model->pass - end->pass >= MISSED_PASSES &&
+	       end->met_ns + (held ? HELD_NS : ORPHAN_NS) < model->now_ns;
+}
+
+static void sweep(struct hs_model *model, struct hs_connection *connection)
+{
+	for (int side = 0; side < HS_SIDES; side++) {
+		struct hs_end *end = &connection->end[side];
+
+		if (end->pass == model->pass && end->owner_pass != model->pass && end->holder_pid) {
+			own(model, end, end->holder_pid, end->holder_tid); /* passed on */
+			end->owner_pass = model->pass;
+		}
+		if (vanished(model, end)) {
+			model->counters.dropped[HS_MODEL_LOSS_CLOSE]++;
+			end->closed = true;
+			connection->closed_ns = end->met_ns;
+			enlist(model, connection, HS_LIST_LINGERING);
+		}
+	}
+}
+
+static void settle_before(struct hs_model *model, uint64_t created_ns)
+{
+	struct hs_connection *connection, *next;
+
+	DL_FOREACH_SAFE(model->unsettled, connection, next) {
+		if (connection->created_ns >= created_ns)
+			break;
+		if (!connection->established)
+			continue; /* its SYN is in flight */
+		hs_settle(model, connection);
+		unlist(model, connection);
+	}
+}
+
+static void finish_before(struct hs_model *model, uint64_t closed_ns)
+{
+	struct hs_connection *connection, *next;
+
+	DL_FOREACH_SAFE(model->lingering, connection, next) {
+		bool expected = other_end_expected(model, connection);
+
+		if (connection->closed_ns < closed_ns && !half_closed(connection) &&
+		    (!expected || connection->closed_ns + EXPECTED_NS < model->now_ns))
+			finish(model, connection);
+		else if (expected && !connection->edge && connection->closed_ns < closed_ns)
+			hs_settle(model, connection); /* count it now; the other end adds its own */
+	}
+}
+
+/* A pass that began after an end showed has met the other one too, if it is here. */
+void hs_connection_pass_end(struct hs_model *model)
+{
+	struct hs_connection *first, *next_first;
+
+	HASH_ITER(hh, model->connections, first, next_first) {
+		for (struct hs_connection *c = first; c; c = c->same_tuple)
+			sweep(model, c);
+	}
+	settle_before(model, model->pass_begin_ns);
+	finish_before(model, model->pass_begin_ns);
+}
+
+void hs_connection_tick(struct hs_model *model)
+{
+	if (model->now_ns < SETTLE_NS)
+		return;
+	settle_before(model, model->now_ns - SETTLE_NS);
+	finish_before(model, model->now_ns - LINGER_NS);
+}
+
+void hs_connection_free_all(struct hs_model *model)
+{
+	while (model->connections)
+		discard(model, model->connections);
+}
+
+/* ---- reading ---- */
+
+static bool is_live(const struct hs_connection *connection)
+{
+	return !connection->own && !connection->closed_ns;
+}
+
+const struct hs_connection *hs_model_next_connection(const struct hs_model *model,
+						     const struct hs_connection *previous)
+{
+	const struct hs_connection *c = previous, *head = NULL;
+
+	if (previous) {
+		struct hs_model *mutable = (struct hs_model *)model;
+
+		head = find_tuple(mutable, previous);
+	}
+	do {
+		if (!c)
+			c = head = model->connections;
+		else if (c->same_tuple)
+			c = c->same_tuple;
+		else
+			c = head = head->hh.next;
+		if (!c)
+			return NULL;
+	} while (!is_live(c));
+	return c;
+}
+
+size_t hs_model_connection_count(const struct hs_model *model)
+{
+	return model->connection_count;
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "model/histogram.h"
+
+#include <math.h>
+
+/* The bounds at 1, 3, 7 and 15 s are where SYNs are sent again: a handshake that needed one shows. */
+const struct hs_buckets hs_buckets_handshake = {
+	.count = 16,
+	.bound = { 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+		   1, 3, 7, 15 },
+};
+
+const struct hs_buckets hs_buckets_connection = {
+	.count = 11,
+	.bound = { 0.001, 0.01, 0.1, 1, 10, 60, 300, 1800, 3600, 21600, 86400 },
+};
+
+const struct hs_buckets hs_buckets_rtt = {
+	.count = 14,
+	.bound = { 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+		   0.5, 1 },
+};
+
+void hs_histogram_add(struct hs_histogram *histogram, const struct hs_buckets *buckets, double seconds)
+{
+	unsigned i = 0;
+
+	while (i < buckets->count && seconds > buckets->bound[i])
+		i++;
+	histogram->count[i < buckets->count ? i : HS_HISTOGRAM_BUCKETS]++;
+	histogram->sum += seconds;
+}
+
+uint64_t hs_histogram_total(const struct hs_histogram *histogram)
+{
+	uint64_t total = 0;
+
+	for (unsigned i = 0; i <= HS_HISTOGRAM_BUCKETS; i++)
+		total += histogram->count[i];
+	return total;
+}
+
+double hs_histogram_quantile(const struct hs_histogram *histogram, const struct hs_buckets *buckets, double q)
+{
+	double rank = q * hs_histogram_total(histogram), below = 0, lower = 0;
+
+	if (rank <= 0)
+		return NAN;
+	for (unsigned i = 0; i < buckets->count; i++) {
+		if (histogram->count[i] && below + histogram->count[i] >= rank)
+			return lower + (buckets->bound[i] - lower) * (rank - below) / histogram->count[i];
+		below += histogram->count[i];
+		lower = buckets->bound[i];
+	}
+	return lower;
+}

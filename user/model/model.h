@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The model: processes, connections, listeners, the call graph and recent events, made from
+ * event records alone. It does no I/O and knows no kernel, so a recording replayed through it
+ * gives the same graph. Exporters and commands read it; only hs_model_feed() and
+ * hs_model_tick() change it. Not thread-safe: the owner holds a lock around every use.
+ */
+#ifndef HS_MODEL_MODEL_H
+#define HS_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "hopscope/event.h"
+#include "meta/identity.h"
+#include "model/histogram.h"
+
+struct hs_model;
+
+struct hs_model_config {
+	uint32_t max_connections; /* live and lingering */
+	uint32_t max_edges;
+	uint32_t max_workloads;
+	uint32_t max_processes;
+	uint32_t max_listeners;
+	uint32_t max_events;      /* recent events kept for readers */
+	uint64_t edge_ttl_ns;     /* an edge idle for so long is forgotten */
+	uint32_t self_pid;        /* sockets of this process are not accounted; 0: none */
+	const struct hs_rules *rules; /* name overrides, or NULL; borrowed */
+	const char *node;             /* this node's hostname, or NULL; borrowed */
+	/*
+	 * Asked once for a process that no record introduced. It answers by feeding an
+	 * HS_EV_PROCESS record. NULL in a replay.
+	 */
+	void (*introduce)(void *arg, uint32_t pid);
+	void *introduce_arg;
+};
+
+extern const struct hs_model_config hs_model_defaults;
+
+/* A node of the graph. Its name is its identity: what shares a name is one node. */
+enum hs_workload_kind {
+	HS_WORKLOAD_PROCESS,   /* named by executable or script */
+	HS_WORKLOAD_UNIT,      /* systemd unit */
+	HS_WORKLOAD_CONTAINER,
+	HS_WORKLOAD_POD,
+	HS_WORKLOAD_RULE,      /* named by the user */
+	HS_WORKLOAD_ADDRESS,   /* not on this node: an address */
+	HS_WORKLOAD_OTHER,     /* "~other": what did not fit into a bounded table */
+};
+
+struct hs_workload {
+	struct hs_identity identity; /* name and where it came from, see meta/identity.h */
+	enum hs_workload_kind kind;
+	uint32_t references;
+	UT_hash_handle hh;
+};
+
+struct hs_process {
+	uint32_t pid;
+	uint32_t parent_pid;
+	uint64_t start_ns;
+	uint64_t seen_ns;
+	char comm[HS_COMM_LEN];
+	struct hs_workload *workload;
+	UT_hash_handle hh; /* by pid; oldest first */
+};
+
+/* Why connect() failed, as the application saw it. */
+enum hs_reason {
+	HS_REASON_NONE,
+	HS_REASON_REFUSED,     /* ECONNREFUSED */
+	HS_REASON_TIMED_OUT,   /* ETIMEDOUT: the kernel gave up */
+	HS_REASON_GAVE_UP,     /* the application closed it after SYN retries */
+	HS_REASON_UNREACHABLE, /* ENETUNREACH, EHOSTUNREACH and kin */
+	HS_REASON_NO_PORTS,    /* EADDRNOTAVAIL */
+	HS_REASON_IN_USE,      /* EADDRINUSE */
+	HS_REASON_DENIED,      /* EACCES, EPERM */
+	HS_REASON_RESET,       /* ECONNRESET while connecting */
+	HS_REASON_OTHER,
+	HS_REASON_CANCELLED,   /* not a failure: closed before the first SYN retry */
+	HS_REASON_MAX,
+};
+
+/* The word for metrics and JSON: "refused" … */
+const char *hs_reason_name(enum hs_reason reason);
+const char *hs_retransmit_name(enum hs_retransmit_kind kind);
+
+enum hs_side { HS_CLIENT, HS_SERVER, HS_SIDES };
+
+/* Totals of one edge (client, server, server port), each connection counted once. */
+struct hs_edge {
+	struct {
+		struct hs_workload *client;
+		struct hs_workload *server;
+		uint64_t server_port;
+	} key;
+	uint64_t first_seen_ns, last_seen_ns;
+	uint64_t connects;      /* established */
+	uint64_t closes;
+	uint64_t cancelled;     /* closed before the first SYN retry: no failure */
+	uint64_t failures[HS_REASON_MAX];
+	uint64_t active;
+	uint64_t sent_bytes;     /* client to server, payload, acknowledged */
+	uint64_t received_bytes; /* server to client */
+	uint64_t retransmits[HS_SIDES][HS_RETRANSMIT_MAX]; /* segments, by sender */
+	uint64_t resets[HS_SIDES];                         /* by sender */
+	struct hs_histogram connect_duration;
+	struct hs_histogram accept_delay;
+	struct hs_histogram connection_duration;
+	struct hs_histogram rtt;
+	/* Moving rates per second over about half a minute, for people; metrics use the totals. */
+	struct hs_edge_rates {
+		double connects, failures, sent_bytes, received_bytes, retransmits;
+	} rates;
+	struct hs_edge_last { /* totals when the rates were made: private */
+		uint64_t connects, failures, sent_bytes, received_bytes, retransmits;
+	} last;
+	UT_hash_handle hh;
+};
+
+/* One end of a connection, as its own kernel sees it. */
+struct hs_end {
+	bool here;            /* a socket on this node has been seen; else the rest is 0 */
+	bool closed;          /* its close record came */
+	uint8_t state;
+	uint64_t cookie;
+	uint32_t netns;
+	uint32_t pid, tid;    /* who uses it; 0: not known */
+	uint64_t inode;
+	uint64_t established_ns; /* 0: never, not known, or older than the agent */
+	uint64_t accept_ns;   /* server end: accept() returned; 0: not seen */
+	struct hs_workload *workload; /* referenced; NULL until known */
+	struct hs_tcp tcp;    /* latest */
+	/* private to the model */
+	uint64_t met_ns;        /* a snapshot pass met it */
+	uint32_t pass, owner_pass; /* … which one; the last in which pid held it */
+	uint32_t holder_pid, holder_tid; /* somebody else who held it in that pass */
+	uint8_t resets_sent;    /* by events: some are sent after the close record */
+	UT_hash_handle hh;      /* by cookie */
+};
+
+struct hs_connection {
+	uint8_t address[HS_SIDES][16];
+	uint16_t port[HS_SIDES];
+	struct hs_end end[HS_SIDES];
+	uint64_t start_ns, established_ns, closed_ns; /* of the client's end where it is here; 0: not known */
+	bool own;              /* one end is the agent itself: shown nowhere */
+	bool established;      /* it was, at some time */
+	bool older;            /* established before the agent came: not in connects */
+	enum hs_reason reason; /* of a failed connect, else NONE */
+	int error;             /* errno of the close, 0 none */
+	struct hs_edge *edge;  /* NULL until attributed */
+	/* private to the model */
+	struct hs_accounted {  /* what the edge has got already */
+		bool connect, connect_duration, accept_delay, active, end;
+		bool connect_logged, close_logged;
+		uint32_t rtt_pass;
+		uint64_t bytes[HS_SIDES];
+		uint32_t retrans[HS_SIDES][HS_RETRANSMIT_MAX];
+		uint8_t resets[HS_SIDES];
+	} accounted;
+	uint64_t created_ns;
+	enum { HS_LIST_NONE, HS_LIST_UNSETTLED, HS_LIST_LINGERING, HS_LIST_DONE } list;
+	struct hs_connection *prev, *next; /* in that list */
+	struct hs_connection *same_tuple;
+	UT_hash_handle hh; /* by address and port */
+};
+
+struct hs_listener {
+	uint64_t cookie;
+	uint8_t address[16];
+	uint16_t port;
+	uint32_t netns;
+	uint32_t pid, tid;
+	uint64_t inode;
+	uint64_t first_seen_ns;
+	uint32_t backlog, backlog_limit, syn_queue;
+	uint64_t drops;  /* since the agent came */
+	uint64_t synack_retrans;
+	uint64_t oldest_wait_ns;
+	uint64_t accepts;
+	struct hs_histogram accept_delay;
+	struct hs_workload *workload; /* referenced; NULL until known */
+	bool own;              /* the agent's: shown nowhere */
+	/* private to the model */
+	uint64_t met_ns;
+	uint32_t drops_raw, owner_pass, pass;
+	uint32_t synack_raw;
+	struct hs_listener *same_port;
+	UT_hash_handle hh;      /* by cookie */
+	UT_hash_handle hh_port; /* by port */
+};
+
+/* What `observe` shows. */
+enum hs_log_type {
+	HS_LOG_CONNECT,    /* established, seen from the client end */
+	HS_LOG_ACCEPT,     /* accept() returned */
+	HS_LOG_CLOSE,
+	HS_LOG_FAILURE,    /* a connect that failed */
+	HS_LOG_RETRANSMIT,
+	HS_LOG_RESET,
+	HS_LOG_ERROR,      /* asynchronous socket error */
+	HS_LOG_MAX,
+};
+const char *hs_log_type_name(enum hs_log_type type);
+
+struct hs_log_end {
+	struct hs_workload *workload; /* referenced; may be NULL */
+	uint8_t address[16];
+	uint16_t port;
+	uint32_t pid;
+	uint32_t netns;
+	char comm[HS_COMM_LEN]; /* "" when the process is not known */
+};
+
+struct hs_log_entry {
+	uint64_t number; /* 1, 2, 3 …: gaps tell a reader what it missed */
+	uint64_t time_ns;
+	enum hs_log_type type;
+	struct hs_log_end end[HS_SIDES];
+	/* by type; 0 where it does not apply */
+	uint64_t duration_ns;   /* connect: handshake; accept: delay; close: life; failure: time spent */
+	uint64_t sent_bytes, received_bytes;
+	enum hs_reason reason;
+	int error;              /* errno */
+	enum hs_retransmit_kind kind;
+	uint32_t segments, attempt, rto_us;
+	enum hs_side sender;    /* retransmit, reset */
+	int reset_reason;       /* enum sk_rst_reason, -1 not told */
+	uint32_t retransmits;   /* failure, close: segments sent again over its life */
+};
+
+/* Losses and bounds of the model itself, each exported as hopscope_dropped_total{stage}. */
+enum hs_model_loss {
+	HS_MODEL_LOSS_CONNECTION, /* connection table full: oldest forgotten */
+	HS_MODEL_LOSS_EDGE,       /* edge table full: accounted to ~other */
+	HS_MODEL_LOSS_WORKLOAD,   /* workload table full: named ~other */
+	HS_MODEL_LOSS_PROCESS,    /* process table full: oldest forgotten */
+	HS_MODEL_LOSS_LISTENER,   /* listener table full: not shown */
+	HS_MODEL_LOSS_RECORD,     /* a record that the model could not read */
+	HS_MODEL_LOSS_CLOSE,      /* a connection that vanished without a close record */
+	HS_MODEL_LOSS_MAX,
+};
+
+struct hs_model_counters {
+	uint64_t events[HS_EV_MAX];           /* records fed, by kind */
+	uint64_t dropped[HS_MODEL_LOSS_MAX];
+	uint64_t kernel_dropped[HS_LOSS_MAX]; /* from HS_EV_LOSS */
+	uint64_t accepts_unobserved; /* server ends whose accept() was not seen */
+	uint64_t passes;
+};
+
+/* Ownership: the caller frees it with hs_model_free(). NULL when memory is short. */
+struct hs_model *hs_model_new(const struct hs_model_config *config);
+void hs_model_free(struct hs_model *model);
+
+/* Take one record. 0, or -EBADMSG (counted) when it is malformed. */
+int hs_model_feed(struct hs_model *model, const struct hs_event *event);
+
+/*
+ * Let time pass: settle what waited for its other end, expire what is gone, move the rates.
+ * Call it about once a second; now_ns is CLOCK_MONOTONIC.
+ */
+void hs_model_tick(struct hs_model *model, uint64_t now_ns);
+
+/* Readers. All pointers are borrowed and valid until the next feed or tick. */
+const struct hs_model_counters *hs_model_counters(const struct hs_model *model);
+uint64_t hs_model_now(const struct hs_model *model); /* time of the last record or tick */
+const struct hs_edge *hs_model_edges(const struct hs_model *model);         /* list by hh.next */
+const struct hs_listener *hs_model_listeners(const struct hs_model *model); /* list by hh.next */
+/* Live connections, in no order: start with NULL. Own and closed ones are left out. */
+const struct hs_connection *hs_model_next_connection(const struct hs_model *model,
+						     const struct hs_connection *previous);
+size_t hs_model_connection_count(const struct hs_model *model);
+const struct hs_process *hs_model_process(const struct hs_model *model, uint32_t pid);
+
+/* The oldest kept entry with number >= from, or NULL. Go on with its number + 1. */
+const struct hs_log_entry *hs_model_log(const struct hs_model *model, uint64_t from);
+uint64_t hs_model_log_end(const struct hs_model *model); /* number of the next entry to come */
+
+#endif

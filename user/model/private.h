@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the model share among themselves. */
+#ifndef HS_MODEL_PRIVATE_H
+#define HS_MODEL_PRIVATE_H
+
+#include <string.h>
+
+#include "model/model.h"
+
+#define SECOND 1000000000ull
+
+/* A local address that some socket has used, and where: tells who is on this node. */
+struct hs_address {
+	uint8_t address[16];
+	uint32_t netns;
+	uint64_t seen_ns;
+	UT_hash_handle hh;
+};
+
+/* A reset sent without a socket: whether its receiver is on this node shows a moment later. */
+struct hs_stray_reset {
+	struct hs_tuple tuple;
+	uint64_t time_ns;
+	int reason;
+};
+#define HS_STRAYS 256
+
+struct hs_model {
+	struct hs_model_config config;
+	struct hs_model_counters counters;
+	uint64_t now_ns;
+
+	struct hs_workload *workloads; /* by name */
+	struct hs_workload *other;     /* "~other", always there */
+	struct hs_process *processes;  /* by pid, oldest use first */
+	struct hs_address *addresses;
+	struct hs_edge *edges;
+	struct hs_edge *other_edge;    /* once it was needed */
+
+	struct hs_connection *connections;    /* by tuple, oldest first; the rest chained behind */
+	struct hs_end *cookies[HS_SIDES];     /* ends by cookie */
+	struct hs_connection *unsettled;      /* not attributed to an edge yet */
+	struct hs_connection *lingering;      /* one end closed, the other may still tell */
+	struct hs_connection *done;           /* closed; only its last events are under way */
+	size_t connection_count;
+
+	struct hs_listener *listeners; /* by cookie */
+	struct hs_listener *ports;     /* by port; the rest chained behind */
+
+	uint32_t pass;                 /* number of the pass under way or done last */
+	uint64_t pass_begin_ns;
+	uint64_t rates_ns, expiry_ns;
+
+	struct hs_stray_reset strays[HS_STRAYS];
+	size_t stray_count;
+
+	struct hs_log_entry *log;      /* ring of config.max_events */
+	uint64_t log_next;             /* number of the next entry */
+};
+
+/* names.c */
+enum hs_reason hs_reason_of_error(int error);
+/* Of a connection that closed in SYN_SENT. */
+enum hs_reason hs_reason_of_close(int error, bool syn_sent_again);
+
+/* workload.c. Each returns a new reference, never NULL. */
+struct hs_workload *hs_workload_get(struct hs_model *model, const struct hs_identity *identity,
+				    enum hs_workload_kind kind);
+struct hs_workload *hs_workload_of_address(struct hs_model *model, const uint8_t address[16]);
+struct hs_workload *hs_workload_of_pid(struct hs_model *model, uint32_t pid); /* NULL when not known */
+struct hs_workload *hs_workload_ref(struct hs_workload *workload);
+void hs_workload_unref(struct hs_model *model, struct hs_workload *workload); /* NULL is fine */
+int hs_process_feed(struct hs_model *model, const struct hs_ev_process *event);
+void hs_process_free_all(struct hs_model *model);
+
+/* edge.c. Borrowed, never NULL; takes over neither reference. */
+struct hs_edge *hs_edge_get(struct hs_model *model, struct hs_workload *client, struct hs_workload *server,
+			    uint16_t port);
+struct hs_edge *hs_edge_find(struct hs_model *model, struct hs_workload *client, struct hs_workload *server,
+			     uint16_t port); /* NULL when there is none */
+void hs_edge_tick(struct hs_model *model);
+void hs_edge_free_all(struct hs_model *model);
+
+/* listener.c */
+int hs_listener_feed(struct hs_model *model, const struct hs_ev_listener *event);
+/* Who listens where a connection to address and port ends, as far as this node knows; or NULL. */
+struct hs_listener *hs_listener_find(struct hs_model *model, uint32_t netns, const uint8_t address[16],
+				     uint16_t port);
+/* The same seen from a client in netns: the server may be in another namespace of this node. */
+struct hs_listener *hs_listener_reached(struct hs_model *model, uint32_t netns, const uint8_t address[16],
+					uint16_t port);
+void hs_listener_pass_end(struct hs_model *model);
+void hs_listener_free_all(struct hs_model *model);
+
+/* address.c */
+void hs_address_learn(struct hs_model *model, const uint8_t address[16], uint32_t netns);
+const struct hs_address *hs_address_find(struct hs_model *model, const uint8_t address[16]);
+bool hs_address_is_loopback(const uint8_t address[16]);
+bool hs_address_is_any(const uint8_t address[16]);
+void hs_address_tick(struct hs_model *model);
+void hs_address_free_all(struct hs_model *model);
+
+/* connection.c */
+int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *event);
+int hs_accept_feed(struct hs_model *model, const struct hs_ev_socket *event);
+/* The connection of a socket record, or NULL; *side is the end that the record is about. */
+struct hs_connection *hs_connection_of(struct hs_model *model, const struct hs_ev_socket *socket,
+				       enum hs_side *side);
+/* Forget what was closed some milliseconds ago. Cheap: call it with every record. */
+void hs_connection_reap(struct hs_model *model);
+void hs_connection_pass_end(struct hs_model *model);
+void hs_connection_tick(struct hs_model *model);
+void hs_connection_free_all(struct hs_model *model);
+
+/* account.c: from connections to edges */
+void hs_settle(struct hs_model *model, struct hs_connection *connection);
+void hs_account(struct hs_model *model, struct hs_connection *connection);
+/* References to who is at each end now, as well as it is known. */
+void hs_ends(struct hs_model *model, const struct hs_connection *connection, struct hs_workload *workload[HS_SIDES]);
+bool hs_is_own(struct hs_model *model, const struct hs_connection *connection);
+
+/* event.c: records that are about one moment */
+int hs_connect_error_feed(struct hs_model *model, const struct hs_ev_error *event);
+int hs_socket_error_feed(struct hs_model *model, const struct hs_ev_error *event);
+int hs_retransmit_feed(struct hs_model *model, const struct hs_ev_retransmit *event);
+int hs_reset_feed(struct hs_model *model, const struct hs_ev_reset *event);
+void hs_stray_tick(struct hs_model *model);
+
+/* log.c */
+/* A new entry with number and time; fill it at once. */
+struct hs_log_entry *hs_log_add(struct hs_model *model, enum hs_log_type type, uint64_t time_ns);
+/* Both ends of an entry from a connection. */
+void hs_log_ends(struct hs_model *model, struct hs_log_entry *entry, const struct hs_connection *connection);
+/* One end of an entry; the reference moves into it. */
+void hs_log_end(struct hs_model *model, struct hs_log_end *end, const uint8_t address[16], uint16_t port,
+		uint32_t pid, uint32_t netns, struct hs_workload *workload);
+void hs_log_free(struct hs_model *model);
+
+static inline enum hs_side hs_other_side(enum hs_side side)
+{
+	return side == HS_CLIENT ? HS_SERVER : HS_CLIENT;
+}
+
+static inline double hs_seconds(uint64_t from_ns, uint64_t to_ns)
+{
+	return to_ns > from_ns ? (to_ns - from_ns) / 1e9 : 0;
+}
+
+#endif

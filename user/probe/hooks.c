@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "probe/hooks.h"
+
+const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
+	[HS_HOOK_CONNECTION] = {
+		.name = "connection",
+		.gives = "connections opened, closed and failed; handshake times; listeners",
+		.lost = "only what a snapshot pass meets is seen: no short connections, no failures, no times",
+		.ladder = { { "tp_btf", { "hs_tcp_state" } } },
+	},
+	[HS_HOOK_CONNECT] = {
+		.name = "connect",
+		.gives = "connect() errors that come before a SYN: no route, no ports, denied",
+		.lost = "connects that fail without sending anything (unreachable, no_ports, denied) are not counted",
+		.ladder = {
+			{ "fexit", { "hs_connect_fexit", "hs_connect_denied_fexit" } },
+			{ "syscalls", { "hs_connect_enter", "hs_connect_exit" } },
+		},
+	},
+	[HS_HOOK_ACCEPT] = {
+		.name = "accept",
+		.gives = "when accept() returned, and to which process",
+		.lost = "accept delays; the owner of a short connection is who closed it",
+		.ladder = {
+			{ "fexit", { "hs_accept_fexit" } },
+			{ "syscalls", { "hs_accept_exit", "hs_accept4_exit" } },
+		},
+	},
+	[HS_HOOK_RETRANSMIT] = {
+		.name = "retransmit",
+		.gives = "retransmitted segments by kind, as they happen",
+		.lost = "retransmits are counted as kind=\"untraced\", from the socket, without events",
+		.ladder = { { "tp_btf", { "hs_tcp_retransmit" } } },
+	},
+	[HS_HOOK_RETRANSMIT_SYN_ACK] = {
+		.name = "retransmit_syn_ack",
+		.gives = "SYN-ACKs sent again, and whether the accept queue was full",
+		.lost = "retransmits of kind=\"syn_ack\" are not counted",
+		.ladder = { { "tp_btf", { "hs_tcp_retransmit_synack" } } },
+	},
+	[HS_HOOK_RESET_RECEIVED] = {
+		.name = "reset_received",
+		.gives = "resets that arrive",
+		.lost = "resets received are not counted",
+		.ladder = { { "tp_btf", { "hs_tcp_receive_reset" } } },
+	},
+	[HS_HOOK_RESET_SENT] = {
+		.name = "reset_sent",
+		.gives = "resets that are sent, and why",
+		.lost = "resets sent are not counted",
+		.ladder = { { "tp_btf", { "hs_tcp_send_reset" } } },
+	},
+	[HS_HOOK_SOCKET_ERROR] = {
+		.name = "socket_error",
+		.gives = "asynchronous errors as sockets report them",
+		.lost = "no error events; failures are still counted when connections close",
+		.ladder = { { "tp_btf", { "hs_sk_error_report" } } },
+	},
+	[HS_HOOK_SNAPSHOT] = {
+		.name = "snapshot",
+		.gives = "sockets older than the agent, live samples, listeners and their queues",
+		.lost = "only connections opened after the agent; no live bytes and RTT; no backlog",
+		.ladder = { { "iter", { "hs_snapshot" } } },
+	},
+};

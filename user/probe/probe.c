@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Loading by trying: choose the best rung of every hook, load and attach all of it; when the
+ * kernel refuses a program, keep its words, step that hook one rung down, and try again. No
+ * version numbers: distributions backport.
+ */
+#include "probe/probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "hopscope.skel.h"
+#include "probe/hooks.h"
+#include "probe/tracefs.h"
+
+#define DEFAULT_RING_BYTES (2u << 20)
+#define MAX_LINKS (HS_HOOK_COUNT * HS_RUNG_PROGRAMS)
+#define SNAPSHOT_BUFFER (64 * 1024)
+
+struct hs_probe {
+	struct hs_probe_config config;
+	struct hs_bpf *skeleton;
+	struct ring_buffer *ring;
+	struct bpf_link *links[MAX_LINKS];
+	size_t link_count;
+	struct bpf_link *snapshot;
+	struct hs_hook_status hooks[HS_HOOK_COUNT];
+	const char *tracefs;
+	hs_record_fn sink;
+	void *sink_arg;
+	uint64_t malformed;
+	uint32_t passes;
+};
+
+/* ---- the kernel's own words ---- */
+
+/*
+ * libbpf reports a refused program only as text. What matters is the last line that the
+ * verifier or libbpf wrote before giving up, and which program it was about.
+ */
+static struct {
+	char program[64];
+	char words[256];
+} refusal;
+
+static void keep_words(const char *text)
+{
+	size_t length = strcspn(text, "\n");
+	const char *prefix = strstr(text, "': ");
+
+	if (prefix && prefix < text + length) {
+		length -= prefix + 3 - text;
+		text = prefix + 3;
+	}
+	snprintf(refusal.words, sizeof(refusal.words), "%.*s", (int)length, text);
+}
+
+/* The last line of a verifier log that is not its statistics. */
+static void keep_verifier_words(const char *log)
+{
+	char best[256] = "";
+
+	while (*log) {
+		size_t length = strcspn(log, "\n");
+
+		if (length && strncmp(log, "processed ", 10) && strncmp(log, "-- END", 6))
+			snprintf(best, sizeof(best), "%.*s", (int)length, log);
+		log += length + (log[length] == '\n');
+	}
+	if (*best)
+		snprintf(refusal.words, sizeof(refusal.words), "%s", best);
+}
+
+static int listen_to_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	static char text[8192];
+	const char *log;
+	char *name;
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(text, sizeof(text), format, args);
+	name = strstr(text, "prog '");
+	if (name && !refusal.program[0]) {
+		sscanf(name, "prog '%63[^']'", refusal.program);
+		keep_words(text);
+	}
+	log = strstr(text, "-- BEGIN PROG LOAD LOG --\n");
+	if (log)
+		keep_verifier_words(log + strlen("-- BEGIN PROG LOAD LOG --\n"));
+	return 0;
+}
+
+/* ---- ladders ---- */
+
+static const struct hs_rung_def *rung_of(const struct hs_probe *probe, size_t hook)
+{
+	int rung = probe->hooks[hook].rung;
+
+	return rung < 0 ? NULL : &hs_hook_defs[hook].ladder[rung];
+}
+
+static bool is_disabled(const char *list, const char *hook, const char *rung)
+{
+	char full[64];
+	size_t length;
+
+	snprintf(full, sizeof(full), "%s:%s", hook, rung);
+	for (; list && *list; list += length + (list[length] == ',')) {
+		length = strcspn(list, ",");
+		if ((length == strlen(hook) && !strncmp(list, hook, length)) ||
+		    (length == strlen(full) && !strncmp(list, full, length)))
+			return true;
+	}
+	return false;
+}
+
+static void step_down(struct hs_probe *probe, size_t hook, int error, const char *words)
+{
+	struct hs_hook_status *status = &probe->hooks[hook];
+	struct hs_hook_rung *rung = &status->ladder[status->rung];
+
+	rung->tried = true;
+	rung->error = error;
+	snprintf(rung->refusal, sizeof(rung->refusal), "%s", *words ? words : strerror(-error));
+	status->attached = false;
+	status->rung = status->rung + 1 < status->rungs ? status->rung + 1 : -1;
+}
+
+static void skip_disabled(struct hs_probe *probe, size_t hook)
+{
+	const struct hs_rung_def *rung;
+
+	while ((rung = rung_of(probe, hook)) &&
+	       is_disabled(probe->config.disabled, hs_hook_defs[hook].name, rung->name))
+		step_down(probe, hook, -ECANCELED, "switched off by configuration");
+}
+
+/*
+ * Some kernels forbid fexit as a whole. A program that names no function at all gets EPERM
+ * there and EINVAL elsewhere: a question of microseconds that saves an attempt per ladder.
+ */
+static bool fexit_is_forbidden(void)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FEXIT,
+		    .attach_btf_id = 1);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "GPL", nothing, 2, &options);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -EPERM;
+}
+
+static void skip_forbidden(struct hs_probe *probe)
+{
+	for (size_t i = 0; i < HS_HOOK_COUNT; i++) {
+		const struct hs_rung_def *rung = rung_of(probe, i);
+
+		if (rung && !strcmp(rung->name, "fexit")) {
+			step_down(probe, i, -EPERM, "fexit: Operation not permitted");
+			skip_disabled(probe, i);
+		}
+	}
+}
+
+static void hooks_init(struct hs_probe *probe)
+{
+	for (size_t i = 0; i < HS_HOOK_COUNT; i++) {
+		struct hs_hook_status *status = &probe->hooks[i];
+
+		status->hook = hs_hook_defs[i].name;
+		status->gives = hs_hook_defs[i].gives;
+		status->lost = hs_hook_defs[i].lost;
+		while (status->rungs < HS_HOOK_RUNGS && hs_hook_defs[i].ladder[status->rungs].name) {
+			status->ladder[status->rungs].name = hs_hook_defs[i].ladder[status->rungs].name;
+			status->rungs++;
+		}
+		skip_disabled(probe, i);
+	}
+}
+
+/* The hook that wants this program, -1 none. */
+static int hook_of_program(const struct hs_probe *probe, const char *program)
+{
+	for (size_t i = 0; i < HS_HOOK_COUNT; i++) {
+		const struct hs_rung_def *rung = rung_of(probe, i);
+
+		for (size_t j = 0; rung && j < HS_RUNG_PROGRAMS && rung->programs[j]; j++)
+			if (!strcmp(rung->programs[j], program))
+				return i;
+	}
+	return -1;
+}
+
+/* ---- load and attach ---- */
+
+static size_t ring_size(size_t wanted)
+{
+	size_t size = sysconf(_SC_PAGESIZE);
+
+	while (size < (wanted ? wanted : DEFAULT_RING_BYTES))
+		size *= 2;
+	return size;
+}
+
+static uint64_t tick_ns(void)
+{
+	struct timespec tick;
+
+	/* The coarse clocks advance once per jiffy, and say so. */
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	return tick.tv_sec * HS_NS_PER_SEC + tick.tv_nsec;
+}
+
+static int load(struct hs_probe *probe)
+{
+	struct hs_bpf *skeleton = hs_bpf__open();
+	struct bpf_program *program;
+	size_t ring = ring_size(probe->config.ring_bytes);
+
+	if (!skeleton)
+		return -errno;
+	probe->skeleton = skeleton;
+	bpf_object__for_each_program(program, skeleton->obj)
+		bpf_program__set_autoload(program,
+					  hook_of_program(probe, bpf_program__name(program)) >= 0);
+	bpf_map__set_max_entries(skeleton->maps.hs_ring, ring);
+	skeleton->rodata->hs_wakeup_bytes = ring / 4;
+	skeleton->rodata->hs_tick_ns = tick_ns();
+	skeleton->rodata->hs_announce_servers = probe->hooks[HS_HOOK_ACCEPT].rung < 0;
+	return hs_bpf__load(skeleton);
+}
+
+/* tracepoint/syscalls/… by event id: libbpf would want a mounted tracefs. */
+static struct bpf_link *attach_tracepoint(struct hs_probe *probe, struct bpf_program *program)
+{
+	const char *event = strchr(bpf_program__section_name(program), '/') + 1;
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.sample_period = 1,
+	};
+	struct bpf_link *link;
+	int id = -1, fd;
+
+	probe->tracefs = hs_tracefs_event_ids(&event, &id, 1);
+	if (!probe->tracefs)
+		return NULL;
+	if (id < 0) {
+		errno = ENOENT;
+		return NULL;
+	}
+	attr.config = id;
+	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	link = bpf_program__attach_perf_event(program, fd);
+	if (!link)
+		close(fd);
+	return link;
+}
+
+static struct bpf_link *attach(struct hs_probe *probe, struct bpf_program *program)
+{
+	if (bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT)
+		return attach_tracepoint(probe, program);
+	return bpf_program__attach(program);
+}
+
+static int attach_hook(struct hs_probe *probe, size_t hook)
+{
+	const struct hs_rung_def *rung = rung_of(probe, hook);
+
+	for (size_t i = 0; i < HS_RUNG_PROGRAMS && rung->programs[i]; i++) {
+		struct bpf_program *program =
+			bpf_object__find_program_by_name(probe->skeleton->obj, rung->programs[i]);
+		struct bpf_link *link = attach(probe, program);
+
+		if (!link)
+			return -errno;
+		probe->links[probe->link_count++] = link;
+		if (hook == HS_HOOK_SNAPSHOT)
+			probe->snapshot = link;
+	}
+	probe->hooks[hook].attached = true;
+	probe->hooks[hook].ladder[probe->hooks[hook].rung].tried = true;
+	return 0;
+}
+
+static void unload(struct hs_probe *probe)
+{
+	for (size_t i = 0; i < probe->link_count; i++)
+		bpf_link__destroy(probe->links[i]);
+	probe->link_count = 0;
+	probe->snapshot = NULL;
+	hs_bpf__destroy(probe->skeleton);
+	probe->skeleton = NULL;
+}
+
+/* One attempt. 0; 1 when a hook had to step down; -errno when it failed for good. */
+static int attempt(struct hs_probe *probe)
+{
+	int error, hook;
+
+	memset(&refusal, 0, sizeof(refusal));
+	error = load(probe);
+	if (error) {
+		hook = hook_of_program(probe, refusal.program);
+		if (hook < 0)
+			return error; /* not about a program: a map, or BPF as a whole */
+		step_down(probe, hook, error, refusal.words);
+		skip_disabled(probe, hook);
+		return 1;
+	}
+	for (size_t i = 0; i < HS_HOOK_COUNT; i++) {
+		if (probe->hooks[i].rung < 0)
+			continue;
+		memset(&refusal, 0, sizeof(refusal));
+		error = attach_hook(probe, i);
+		if (error) {
+			step_down(probe, i, error, refusal.words);
+			skip_disabled(probe, i);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static bool nothing_attached(const struct hs_probe *probe)
+{
+	for (size_t i = 0; i < HS_HOOK_COUNT; i++)
+		if (probe->hooks[i].attached)
+			return false;
+	return true;
+}
+
+static int on_record(void *arg, void *data, size_t size)
+{
+	struct hs_probe *probe = arg;
+
+	if (hs_record_check(data, size))
+		probe->malformed++;
+	else
+		probe->sink(probe->sink_arg, data);
+	return 0;
+}
+
+static int explain_failure(struct hs_probe *probe, int error, char *message, size_t size)
+{
+	const struct hs_hook_rung *first = &probe->hooks[HS_HOOK_CONNECTION].ladder[0];
+
+	if (error >= 0) {
+		error = first->error ? first->error : -ENOTSUP;
+		snprintf(message, size, "the kernel refuses every hook (%s: %s); run `hopscope check`",
+			 hs_hook_defs[HS_HOOK_CONNECTION].name, first->refusal);
+	} else if (error == -EPERM || error == -EACCES) {
+		snprintf(message, size,
+			 "loading BPF is not permitted: run as root, or with CAP_BPF and CAP_PERFMON");
+	} else {
+		snprintf(message, size, "cannot load the BPF programs: %s%s%s", strerror(-error),
+			 *refusal.words ? ": " : "", refusal.words);
+	}
+	return error;
+}
+
+int hs_probe_open(const struct hs_probe_config *config, struct hs_probe **out, char *message, size_t size)
+{
+	struct hs_probe *probe = calloc(1, sizeof(*probe));
+	int status;
+
+	if (!probe)
+		return -ENOMEM;
+	probe->config = *config;
+	probe->tracefs = "";
+	hooks_init(probe);
+	if (fexit_is_forbidden())
+		skip_forbidden(probe);
+	libbpf_set_print(listen_to_libbpf);
+	do {
+		unload(probe);
+		status = attempt(probe);
+	} while (status > 0);
+	if (!status && !nothing_attached(probe))
+		probe->ring = ring_buffer__new(bpf_map__fd(probe->skeleton->maps.hs_ring), on_record, probe,
+					       NULL);
+	if (!probe->ring) {
+		status = explain_failure(probe, status, message, size);
+		hs_probe_close(probe);
+		return status;
+	}
+	*out = probe;
+	return 0;
+}
+
+void hs_probe_close(struct hs_probe *probe)
+{
+	if (!probe)
+		return;
+	ring_buffer__free(probe->ring);
+	unload(probe);
+	free(probe);
+}
+
+/* ---- reading ---- */
+
+int hs_probe_fd(const struct hs_probe *probe)
+{
+	return ring_buffer__epoll_fd(probe->ring);
+}
+
+int hs_probe_drain(struct hs_probe *probe, hs_record_fn sink, void *arg)
+{
+	probe->sink = sink;
+	probe->sink_arg = arg;
+	return ring_buffer__consume(probe->ring);
+}
+
+static void send_pass(struct hs_probe *probe, uint32_t end, hs_record_fn sink, void *arg)
+{
+	struct hs_ev_pass pass = {
+		.event = { .kind = HS_EV_PASS, .size = sizeof(pass), .time_ns = hs_monotonic_ns() },
+		.number = probe->passes,
+		.end = end,
+	};
+
+	sink(arg, &pass.event);
+}
+
+/* Hands out the whole records in buffer; the number of bytes they take. */
+static size_t hand_out(struct hs_probe *probe, const char *buffer, size_t length)
+{
+	size_t at = 0;
+
+	while (length - at >= sizeof(struct hs_event)) {
+		const struct hs_event *event = (const void *)(buffer + at);
+
+		if (event->size < sizeof(*event)) {
+			probe->malformed++;
+			return length; /* no way to find the next one */
+		}
+		if (event->size > length - at)
+			break;
+		on_record(probe, (void *)event, event->size);
+		at += event->size;
+	}
+	return at;
+}
+
+static int read_snapshot(struct hs_probe *probe, int fd)
+{
+	static char buffer[SNAPSHOT_BUFFER] __attribute__((aligned(8)));
+	size_t filled = 0, used;
+	ssize_t got;
+
+	while ((got = read(fd, buffer + filled, sizeof(buffer) - filled)) > 0 || (got < 0 && errno == EAGAIN)) {
+		if (got < 0)
+			continue; /* the iterator paused after a million files; go on */
+		filled += got;
+		used = hand_out(probe, buffer, filled);
+		filled -= used;
+		memmove(buffer, buffer + used, filled);
+	}
+	return got < 0 ? -errno : 0;
+}
+
+int hs_probe_snapshot(struct hs_probe *probe, hs_record_fn sink, void *arg)
+{
+	int fd, error;
+
+	if (!probe->snapshot)
+		return -ENOENT;
+	fd = bpf_iter_create(bpf_link__fd(probe->snapshot));
+	if (fd < 0)
+		return -errno;
+	probe->sink = sink;
+	probe->sink_arg = arg;
+	probe->passes++;
+	send_pass(probe, 0, sink, arg);
+	error = read_snapshot(probe, fd);
+	close(fd);
+	if (!error)
+		send_pass(probe, 1, sink, arg);
+	return error;
+}
+
+void hs_probe_losses(const struct hs_probe *probe, struct hs_ev_loss *loss)
+{
+	*loss = (struct hs_ev_loss){
+		.event = { .kind = HS_EV_LOSS, .size = sizeof(*loss), .time_ns = hs_monotonic_ns() },
+	};
+	memcpy(loss->count, probe->skeleton->bss->hs_losses, sizeof(loss->count));
+}
+
+const struct hs_hook_status *hs_probe_hooks(const struct hs_probe *probe, size_t *count)
+{
+	*count = HS_HOOK_COUNT;
+	return probe->hooks;
+}
+
+static uint64_t map_bytes(int fd)
+{
+	unsigned long long bytes = 0;
+	char path[64], line[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	fclose(file);
+	return bytes;
+}
+
+uint64_t hs_probe_map_bytes(const struct hs_probe *probe)
+{
+	struct bpf_map *map;
+	uint64_t bytes = 0;
+
+	bpf_object__for_each_map(map, probe->skeleton->obj)
+		bytes += map_bytes(bpf_map__fd(map));
+	return bytes;
+}
+
+const char *hs_probe_tracefs(const struct hs_probe *probe)
+{
+	return probe->tracefs ? probe->tracefs : "";
+}
+
+uint64_t hs_probe_malformed(const struct hs_probe *probe)
+{
+	return probe->malformed;
+}

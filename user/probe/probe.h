@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel side as userspace sees it: load what the kernel accepts, attach it, hand out
+ * records. The only place that knows libbpf.
+ */
+#ifndef HS_PROBE_PROBE_H
+#define HS_PROBE_PROBE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hook.h"
+#include "hopscope/event.h"
+
+struct hs_probe;
+
+struct hs_probe_config {
+	size_t ring_bytes;    /* of the ring buffer; rounded up to a power of two of pages; 0: default */
+	const char *disabled; /* rungs not to be tried, for tests: "connect:fexit,snapshot"; or NULL */
+};
+
+/* A record; borrowed for the call. It has been validated: its size fits its kind. */
+typedef void (*hs_record_fn)(void *arg, const struct hs_event *event);
+
+/*
+ * Loads and attaches. A refused hook is no failure: hs_probe_hooks() tells. 0 with *probe, or
+ * -errno with one line for the user in message when nothing at all can be watched.
+ */
+int hs_probe_open(const struct hs_probe_config *config, struct hs_probe **probe, char *message, size_t size);
+void hs_probe_close(struct hs_probe *probe);
+
+/* Readable when the ring should be drained before the next turn of the timer. */
+int hs_probe_fd(const struct hs_probe *probe);
+
+/* Hands out all records that are in the ring. The number of records, or -errno. */
+int hs_probe_drain(struct hs_probe *probe, hs_record_fn sink, void *arg);
+
+/*
+ * One snapshot pass over all sockets: HS_EV_PASS, the sockets, HS_EV_PASS with end set.
+ * 0, or -errno (-ENOENT: the hook is not attached).
+ */
+int hs_probe_snapshot(struct hs_probe *probe, hs_record_fn sink, void *arg);
+
+/* The loss counters of the kernel side as a record. */
+void hs_probe_losses(const struct hs_probe *probe, struct hs_ev_loss *loss);
+const char *hs_loss_name(enum hs_loss loss); /* "ring_connection" */
+
+const struct hs_hook_status *hs_probe_hooks(const struct hs_probe *probe, size_t *count);
+uint64_t hs_probe_map_bytes(const struct hs_probe *probe); /* as the kernel accounts them */
+const char *hs_probe_tracefs(const struct hs_probe *probe); /* "mounted", "private mount", "" not needed or none */
+uint64_t hs_probe_malformed(const struct hs_probe *probe); /* records refused by validation */
+
+/* Does the record's size fit its kind? size: the bytes that are there. */
+int hs_record_check(const struct hs_event *event, size_t size);
+
+#endif

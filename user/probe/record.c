@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a record must look like, and the names of the kernel's loss counters. */
+#include <errno.h>
+
+#include "probe/probe.h"
+
+static const unsigned short minimum[HS_EV_MAX] = {
+	[HS_EV_PROCESS] = sizeof(struct hs_ev_process),
+	[HS_EV_CONNECTION] = sizeof(struct hs_ev_connection),
+	[HS_EV_ACCEPT] = sizeof(struct hs_ev_socket),
+	[HS_EV_LISTENER] = sizeof(struct hs_ev_listener),
+	[HS_EV_RETRANSMIT] = sizeof(struct hs_ev_retransmit),
+	[HS_EV_RESET] = sizeof(struct hs_ev_reset),
+	[HS_EV_SOCKET_ERROR] = sizeof(struct hs_ev_error),
+	[HS_EV_CONNECT_ERROR] = sizeof(struct hs_ev_error),
+	[HS_EV_PASS] = sizeof(struct hs_ev_pass),
+	[HS_EV_LOSS] = sizeof(struct hs_ev_loss),
+};
+
+int hs_record_check(const struct hs_event *event, size_t size)
+{
+	if (size < sizeof(*event) || event->size > size || event->size % 8)
+		return -EBADMSG;
+	if (!event->kind || event->kind >= HS_EV_MAX || event->size < minimum[event->kind])
+		return -EBADMSG;
+	return 0;
+}
+
+static const char *const loss_names[HS_LOSS_MAX] = {
+	[HS_LOSS_RING_PROCESS] = "ring_process",
+	[HS_LOSS_RING_CONNECTION] = "ring_connection",
+	[HS_LOSS_RING_ACCEPT] = "ring_accept",
+	[HS_LOSS_RING_LISTENER] = "ring_listener",
+	[HS_LOSS_RING_RETRANSMIT] = "ring_retransmit",
+	[HS_LOSS_RING_RESET] = "ring_reset",
+	[HS_LOSS_RING_ERROR] = "ring_error",
+	[HS_LOSS_STORAGE] = "socket_storage",
+	[HS_LOSS_CONNECT] = "connect_table",
+};
+
+const char *hs_loss_name(enum hs_loss loss)
+{
+	return loss < HS_LOSS_MAX ? loss_names[loss] : "unknown";
+}
