@@ -28,7 +28,7 @@ DEB_BUILD := gcc make git libc6-dev clang llvm bpftool libbpf-dev libelf-dev zli
 	pkg-config
 DEB_RUN := libcurl3-gnutls python3-minimal python3 nginx-light redis-server postgresql curl iproute2 procps
 DEB_CHECK := libcmocka-dev nginx-light redis-server redis-tools postgresql postgresql-client wrk nftables \
-	prometheus qemu-system-x86 busybox-static python3 nodejs jq tmux apache2-utils man-db mandoc \
+	prometheus qemu-system-x86 busybox-static xz-utils python3-pytest nodejs jq tmux apache2-utils man-db mandoc \
 	libcap2-bin graphviz iperf3
 
 SRC := $(sort $(wildcard bpf/*.bpf.c))
@@ -36,10 +36,28 @@ BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.o)
 SRC := $(sort $(wildcard user/*.c user/*/*.c))
 OBJ := $(SRC:%.c=$(O)/%.o)
 
-.PHONY: all deps deps-run deps-check run demo check unit bpf-check e2e vm-check bench fuzz install clean help
+.PHONY: all deps deps-run deps-check run check unit unit-build bpf-check bpf-build fuzz fuzz-build e2e vm-check bench install uninstall clean help
 .DELETE_ON_ERROR:
 
 all: $(O)/hopscope
+
+deps:
+	$(Q)tests/harness/deps $(DEB_BUILD)
+
+deps-run: deps
+	$(Q)tests/harness/deps $(DEB_RUN)
+
+deps-check: deps
+	$(Q)tests/harness/deps $(DEB_RUN) $(DEB_CHECK)
+
+# Dependencies first, then everything else in a make that sees them.
+run: deps-run
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)HOPSCOPE=$(O)/hopscope tests/demo/run
+
+check: deps-check
+	$(Q)$(MAKE) --no-print-directory -j2 all unit-build bpf-build fuzz-build
+	$(Q)O=$(O) tests/harness/check
 
 help:
 	@echo 'make            build $(O)/hopscope'
@@ -99,6 +117,8 @@ $(UNIT): $(O)/unit/%: $(O)/san/tests/unit/%.o $$(call room,tests/unit/%.c) $(O)/
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(filter %.o,$^) $(O)/san/libhopscope.a $(LIBS) -lcmocka -o $@
+
+unit-build: $(UNIT)
 
 unit: $(UNIT)
 	$(Q)tests/harness/unit $(UNIT)

@@ -53,7 +53,8 @@ static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct 
 	if (!state)
 		state = hs_adopt(sk, tp);
 	hs_event_init(&connection.socket.event, HS_EV_CONNECTION, sizeof(connection));
-	hs_connection_fill(&connection, sk, tp, HS_PHASE_SAMPLE, state);
+	hs_connection_fill(&connection, sk, HS_PHASE_SAMPLE, state);
+	hs_tcp_fill(&connection.tcp, tp, connection.socket.role, state);
 	connection.socket.pid = task->tgid;
 	connection.socket.tid = task->pid;
 	bpf_seq_write(seq, &connection, sizeof(connection));

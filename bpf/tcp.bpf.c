@@ -11,6 +11,8 @@
 /* Without a hook on accept() the server's end has to be announced when it is established. */
 const volatile bool hs_announce_servers;
 
+const volatile __u32 hs_self; /* the agent's pid */
+
 /* The third argument of two tracepoints came with later kernels, 6.18 and 6.10: their own records tell. */
 struct trace_event_raw_tcp_retransmit_skb {
 	int err;
@@ -33,8 +35,19 @@ static __always_inline void hs_own(struct hs_sock *state)
 	hs_task_introduce();
 }
 
-static __always_inline void hs_send_connection(struct sock *sk, __u8 new_state, __u8 phase,
-					       const struct hs_sock *state)
+static __always_inline void hs_send_open(struct sock *sk, const struct hs_sock *state)
+{
+	struct hs_ev_connection *connection =
+		hs_reserve_size(HS_EV_CONNECTION_OPEN_SIZE, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
+
+	if (!connection)
+		return;
+	hs_connection_fill(connection, sk, HS_PHASE_OPEN, state);
+	connection->socket.state = TCP_ESTABLISHED;
+	hs_submit(connection);
+}
+
+static __always_inline void hs_send_close(struct sock *sk, const struct hs_sock *state)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct hs_ev_connection *connection;
@@ -44,8 +57,9 @@ static __always_inline void hs_send_connection(struct sock *sk, __u8 new_state, 
 	connection = hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 	if (!connection)
 		return;
-	hs_connection_fill(connection, sk, tp, phase, state);
-	connection->socket.state = new_state;
+	hs_connection_fill(connection, sk, HS_PHASE_CLOSE, state);
+	connection->socket.state = TCP_CLOSE;
+	hs_tcp_fill(&connection->tcp, tp, connection->socket.role, state);
 	hs_submit(connection);
 }
 
@@ -64,12 +78,8 @@ static __always_inline void hs_send_listener(struct sock *sk, __u8 phase, const 
 	hs_submit(listener);
 }
 
-static __always_inline void hs_syn_sent(struct sock *sk)
+static __always_inline void hs_syn_sent(struct hs_sock *state)
 {
-	struct hs_sock *state = hs_sock_make(sk);
-
-	if (!state)
-		return;
 	__builtin_memset(state, 0, sizeof(*state)); /* a socket may connect again */
 	state->role = HS_ROLE_CLIENT;
 	state->start_ns = bpf_ktime_get_ns();
@@ -77,26 +87,19 @@ static __always_inline void hs_syn_sent(struct sock *sk)
 	hs_own(state);
 }
 
-static __always_inline void hs_child_made(struct sock *sk)
+static __always_inline void hs_child_made(struct hs_sock *state)
 {
-	struct hs_sock *state = hs_sock_make(sk);
-
-	if (!state)
-		return;
 	state->role = HS_ROLE_SERVER;
 	state->start_ns = bpf_ktime_get_ns();
 }
 
-static __always_inline void hs_established(struct sock *sk)
+static __always_inline void hs_established(struct sock *sk, struct hs_sock *state)
 {
-	struct hs_sock *state = hs_sock_get(sk);
 	const struct tcp_sock *tp;
 
-	if (!state)
-		return;
 	state->established_ns = bpf_ktime_get_ns();
 	if (state->role == HS_ROLE_CLIENT || hs_announce_servers)
-		hs_send_connection(sk, TCP_ESTABLISHED, HS_PHASE_OPEN, state);
+		hs_send_open(sk, state);
 	if (state->role == HS_ROLE_SERVER) {
 		/* SYN-ACKs sent again were counted at the listener, and the child inherits them. */
 		bpf_get_socket_cookie(sk); /* makes it: accept() could only read it */
@@ -106,66 +109,99 @@ static __always_inline void hs_established(struct sock *sk)
 	}
 }
 
-static __always_inline void hs_listening(struct sock *sk)
+static __always_inline void hs_listening(struct sock *sk, struct hs_sock *state)
 {
-	struct hs_sock *state = hs_sock_make(sk);
-
-	if (!state)
-		return;
 	hs_own(state);
 	hs_send_listener(sk, HS_PHASE_OPEN, state);
 }
 
-/* A FIN leaves a socket only through close() or shutdown() of a process that holds it. */
-static __always_inline void hs_closing(struct sock *sk)
+/*
+ * A FIN leaves a socket only through close() or shutdown() of a process that holds it. Not
+ * always of its own will: the last reference may be dropped by a kernel worker, or by our own
+ * snapshot pass that was looking at the file.
+ */
+static __always_inline void hs_closing(struct hs_sock *state)
 {
-	struct hs_sock *state = hs_sock_get(sk);
 	__u64 task = bpf_get_current_pid_tgid();
 
-	if (!state || !hs_task_is_user())
-		return; /* the last reference was dropped by a kernel worker */
+	if (!hs_task_is_user() || task >> 32 == hs_self)
+		return;
 	state->closer_pid = task >> 32;
 	state->closer_tid = (__u32)task;
 	hs_task_introduce();
 }
 
-static __always_inline void hs_closed(struct sock *sk, __u8 old_state)
+static __always_inline void hs_closed(struct sock *sk, __u8 old_state, struct hs_sock *state)
 {
-	struct hs_sock *state = hs_sock_get(sk);
-
-	if (old_state == TCP_CLOSE)
-		return;
-	if (old_state == TCP_LISTEN) {
+	if (old_state == TCP_LISTEN)
 		hs_send_listener(sk, HS_PHASE_CLOSE, state);
-		return;
-	}
-	if (old_state == TCP_SYN_SENT && !hs_local_port(sk)) {
-		/* No port was found, so no SYN was sent: connect() returns that error itself. */
-		if (state)
-			state->connect_sent = 0;
-		return;
-	}
-	hs_send_connection(sk, TCP_CLOSE, HS_PHASE_CLOSE, state);
+	else if (old_state == TCP_SYN_SENT && !hs_local_port(sk))
+		state->connect_sent = 0; /* no port, so no SYN: connect() returns that error itself */
+	else
+		hs_send_close(sk, state);
 }
 
+/* The state we keep, where the transition means something to us. */
+static __always_inline struct hs_sock *hs_state_for(struct sock *sk, int old_state, int new_state)
+{
+	switch (new_state) {
+	case TCP_SYN_SENT:
+	case TCP_LISTEN:
+		return hs_sock_make(sk);
+	case TCP_SYN_RECV:
+		return old_state == TCP_LISTEN ? hs_sock_make(sk) : NULL;
+	case TCP_ESTABLISHED:
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		return hs_sock_get(sk);
+	case TCP_CLOSE:
+		return old_state == TCP_CLOSE ? NULL : hs_sock_make(sk);
+	default:
+		return NULL;
+	}
+}
+
+static __always_inline int hs_state_changed(struct sock *sk, int old_state, int new_state)
+{
+	struct hs_sock *state;
+
+	if (!hs_sock_is_tcp(sk))
+		return 0;
+	state = hs_state_for(sk, old_state, new_state);
+	if (!state || state->handled == new_state)
+		return 0;
+	if (new_state == TCP_SYN_SENT)
+		hs_syn_sent(state);
+	else if (new_state == TCP_SYN_RECV)
+		hs_child_made(state);
+	else if (new_state == TCP_ESTABLISHED)
+		hs_established(sk, state);
+	else if (new_state == TCP_LISTEN)
+		hs_listening(sk, state);
+	else if (new_state == TCP_CLOSE)
+		hs_closed(sk, old_state, state);
+	else
+		hs_closing(state);
+	state->handled = new_state;
+	return 0;
+}
+
+/*
+ * The kernel does not run a tracing program inside itself: an interrupt that comes while one
+ * runs for a process, and in whose wake the stack handles a batch of packets, would take every
+ * event of that batch (64 in a row, measured). So there are two of the same: what one misses the other
+ * handles, and hs_sock.handled keeps them from doing it twice.
+ */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(hs_tcp_state, struct sock *sk, int old_state, int new_state)
 {
-	if (!hs_sock_is_tcp(sk))
-		return 0;
-	if (new_state == TCP_SYN_SENT)
-		hs_syn_sent(sk);
-	else if (new_state == TCP_SYN_RECV && old_state == TCP_LISTEN)
-		hs_child_made(sk);
-	else if (new_state == TCP_ESTABLISHED)
-		hs_established(sk);
-	else if (new_state == TCP_LISTEN)
-		hs_listening(sk);
-	else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK)
-		hs_closing(sk);
-	else if (new_state == TCP_CLOSE)
-		hs_closed(sk, old_state);
-	return 0;
+	return hs_state_changed(sk, old_state, new_state);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(hs_tcp_state_again, struct sock *sk, int old_state, int new_state)
+{
+	return hs_state_changed(sk, old_state, new_state);
 }
 
 /*

@@ -39,18 +39,19 @@ static __always_inline void hs_event_init(struct hs_event *event, __u16 kind, __
 	event->time_ns = bpf_ktime_get_ns();
 }
 
-/* A zeroed record of TYPE with its header written; NULL when the ring is full, and counted. */
-#define hs_reserve(TYPE, KIND, STAGE)                                                  \
-	({                                                                             \
-		TYPE *_record = bpf_ringbuf_reserve(&hs_ring, sizeof(TYPE), 0);        \
-		if (_record) {                                                         \
-			__builtin_memset(_record, 0, sizeof(TYPE));                    \
-			hs_event_init((struct hs_event *)_record, KIND, sizeof(TYPE)); \
-		} else {                                                               \
-			hs_lost(STAGE);                                                \
-		}                                                                      \
-		_record;                                                               \
+/* SIZE zeroed bytes with the record's header written; NULL when the ring is full, and counted. */
+#define hs_reserve_size(SIZE, KIND, STAGE)                          \
+	({                                                          \
+		void *_record = bpf_ringbuf_reserve(&hs_ring, SIZE, 0); \
+		if (_record) {                                      \
+			__builtin_memset(_record, 0, SIZE);         \
+			hs_event_init(_record, KIND, SIZE);         \
+		} else {                                            \
+			hs_lost(STAGE);                             \
+		}                                                   \
+		_record;                                            \
 	})
+#define hs_reserve(TYPE, KIND, STAGE) ((TYPE *)hs_reserve_size(sizeof(TYPE), KIND, STAGE))
 
 static __always_inline void hs_submit(void *record)
 {

@@ -19,6 +19,7 @@ struct hs_sock {
 	__u8 role;            /* enum hs_role */
 	__u8 resets_received, resets_sent;
 	__u8 connect_sent;    /* the last connect() got as far as a SYN */
+	__u8 handled;         /* the last new state that a program has handled */
 };
 
 /* Inserted by the programs that meet a socket first; deleted by the kernel with the socket. */
@@ -232,12 +233,11 @@ static __always_inline void hs_tcp_fill(struct hs_tcp *tcp, const struct tcp_soc
 }
 
 /*
- * The whole record of a connection, but for its header and new state: sk has the old one, since
- * the tracepoint fires before the change.
+ * A connection's record up to its tcp part, but for its header and new state: sk has the old
+ * one, since the tracepoint fires before the change.
  */
 static __always_inline void hs_connection_fill(struct hs_ev_connection *connection, struct sock *sk,
-					       const struct tcp_sock *tp, __u8 phase,
-					       const struct hs_sock *state)
+					       __u8 phase, const struct hs_sock *state)
 {
 	hs_socket_fill(&connection->socket, sk, state);
 	connection->socket.old_state = connection->socket.state;
@@ -249,7 +249,6 @@ static __always_inline void hs_connection_fill(struct hs_ev_connection *connecti
 		connection->closer_tid = state->closer_tid;
 	}
 	connection->inode = sk->sk_socket->file->f_inode->i_ino;
-	hs_tcp_fill(&connection->tcp, tp, connection->socket.role, state);
 }
 
 static __always_inline void hs_listener_fill(struct hs_ev_listener *listener, struct sock *sk,

@@ -137,6 +137,9 @@ struct hs_ev_connection {
 	struct hs_tcp tcp;
 };
 static_assert(sizeof(struct hs_ev_connection) == 264, "hs_ev_connection");
+/* A record of HS_PHASE_OPEN ends before tcp: there is nothing in it yet. */
+#define HS_EV_CONNECTION_OPEN_SIZE 112
+static_assert(HS_EV_CONNECTION_OPEN_SIZE == __builtin_offsetof(struct hs_ev_connection, tcp), "open");
 
 struct hs_ev_listener {
 	struct hs_ev_socket socket;

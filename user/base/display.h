@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* Takes the user's locale for characters, or C.UTF-8 where that is not UTF-8. Call it once, first. */
+/* Takes the user's locale for characters, or C.UTF-8 where that is not UTF-8. Call it first. */
 void hs_display_init(void);
 
 /*

@@ -13,9 +13,9 @@
 #include "base/duration.h"
 #include "base/nearest.h"
 
-#define MAX_OPTIONS 48	  /* in one table */
-#define LONG_BASE 256	  /* getopt's value of option i is LONG_BASE + i, above all letters */
-#define QUOTED_MAX 64	  /* of what the user typed, repeated in a message */
+#define MAX_OPTIONS 48 /* in one table */
+#define LONG_BASE 256  /* getopt's value of option i is LONG_BASE + i, above all letters */
+#define QUOTED_MAX 64  /* of what the user typed, repeated in a message */
 
 struct parse {
 	struct hs_args *args;
@@ -28,8 +28,8 @@ struct parse {
 	size_t size;
 };
 
-static int __attribute__((format(printf, 2, 3))) complain(struct parse *parse, const char *format,
-							  ...)
+static int __attribute__((format(printf, 2, 3)))
+complain(struct parse *parse, const char *format, ...)
 {
 	va_list list;
 	int len = snprintf(parse->message, parse->size, "%s: ", parse->args->program);
@@ -143,7 +143,8 @@ static int take_option(struct parse *parse, const struct hs_option *option, cons
 		if (!value)
 			return bad_value(parse, option, text, expected);
 	}
-	parse->args->values[parse->args->count++] = (struct hs_value){ option, value, parse->negate };
+	parse->args->values[parse->args->count++] =
+		(struct hs_value){ option, value, parse->negate };
 	parse->negate = option->kind == HS_OPTION_NOT;
 	return 0;
 }
@@ -154,7 +155,8 @@ static int parse_options(struct parse *parse, int argc, char **argv)
 
 	optind = 0; /* glibc: begin anew, with another argv */
 	opterr = 0;
-	while (!error && (found = getopt_long(argc, argv, parse->letters, parse->longs, NULL)) != -1) {
+	while (!error &&
+	       (found = getopt_long(argc, argv, parse->letters, parse->longs, NULL)) != -1) {
 		if (found == '?')
 			error = unknown(parse, argv);
 		else if (found == ':')

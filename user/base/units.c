@@ -45,7 +45,7 @@ static void format_rate(double number, char text[HS_UNIT_LEN])
 {
 	if (number < 0.005)
 		snprintf(text, HS_UNIT_LEN, "0");
-	else if (number < 0.0995)
+	else if (number < 0.095)
 		snprintf(text, HS_UNIT_LEN, "%.2f", number);
 	else if (number < 9.95)
 		snprintf(text, HS_UNIT_LEN, "%.1f", number);
@@ -89,9 +89,9 @@ static void format_plain(double number, char text[HS_UNIT_LEN])
 }
 
 static void (*const formats[])(double number, char text[HS_UNIT_LEN]) = {
-	[HS_UNIT_COUNT] = format_count,	      [HS_UNIT_RATE] = format_rate,
-	[HS_UNIT_BYTES] = format_bytes,	      [HS_UNIT_SECONDS] = format_seconds,
-	[HS_UNIT_AGE] = format_age,	      [HS_UNIT_PLAIN] = format_plain,
+	[HS_UNIT_COUNT] = format_count, [HS_UNIT_RATE] = format_rate,
+	[HS_UNIT_BYTES] = format_bytes, [HS_UNIT_SECONDS] = format_seconds,
+	[HS_UNIT_AGE] = format_age,	[HS_UNIT_PLAIN] = format_plain,
 };
 
 void hs_unit_format(enum hs_unit unit, double number, char text[HS_UNIT_LEN])

@@ -35,15 +35,14 @@ static void put_heading(const struct pen *pen, const char *text)
 	fputc('\n', pen->out);
 }
 
-/* "  WORD      name          text" */
+/* "  WORD      name                  text" */
 static void put_line(const struct pen *pen, enum hs_style style, const char *word, const char *name,
 		     const char *text)
 {
 	fputs("  ", pen->out);
 	put(pen, style, 10, word);
-	put(pen, HS_PLAIN, *text ? 22 : 0, name);
-	if (*text)
-		fputc(' ', pen->out);
+	put(pen, HS_PLAIN, *text ? 20 : 0, name);
+	fputs(*text ? "  " : "", pen->out);
 	put(pen, HS_PLAIN, 0, text);
 	fputc('\n', pen->out);
 }
@@ -80,14 +79,14 @@ static void put_hook(const struct pen *pen, const json_t *hook)
 {
 	const json_t *ladder = hs_doc_at(hook, "ladder"), *rung;
 	bool attached = hs_doc_true(hook, "attached");
-	char name[TEXT_LEN], what[TEXT_LEN];
+	char what[TEXT_LEN];
 	size_t i;
 
-	snprintf(name, sizeof(name), attached ? "%.100s (%.100s)" : "%.100s",
-		 hs_doc_text(hook, "hook"), hs_doc_text(hook, "rung"));
-	snprintf(what, sizeof(what), attached ? "%.400s" : "lost: %.400s",
+	snprintf(what, sizeof(what), attached ? "%-8.40s  %.400s" : "%-8.40s  lost: %.400s",
+		 attached ? hs_doc_text(hook, "rung") : "-",
 		 hs_doc_text(hook, attached ? "gives" : "lost"));
-	put_line(pen, attached ? HS_GOOD : HS_BAD, attached ? "attached" : "missing", name, what);
+	put_line(pen, attached ? HS_GOOD : HS_BAD, attached ? "attached" : "missing",
+		 hs_doc_text(hook, "hook"), what);
 	json_array_foreach(ladder, i, rung)
 		put_refusal(pen, rung);
 }
@@ -214,7 +213,8 @@ static int run(const struct hs_args *args)
 		} else {
 			hs_check_write(stdout, status, hs_screen_now(args).color);
 		}
-		result = hs_output_end(hs_check_all_attached(status) ? HS_EXIT_OK : HS_EXIT_FAILURE);
+		result = hs_check_all_attached(status) ? HS_EXIT_OK : HS_EXIT_FAILURE;
+		result = hs_output_end(result);
 	}
 	json_decref(status);
 	source->close(source);
@@ -236,7 +236,7 @@ static const struct hs_example examples[] = {
 
 const struct hs_command hs_check_command = {
 	.name = "check",
-	.summary = "Show what works here, what the kernel refused, and what that costs",
+	.summary = "Show what works here, what the kernel refused, what that costs",
 	.details = "Asks the running agent, so it tells what that one got; else tries it out here.",
 	.run = run,
 	.options = options,

@@ -9,7 +9,7 @@
  *
  *	static int run(const struct hs_args *args)
  *	{
- *		const char *path = hs_args_text(args, "config");   NULL when not given, or the preset
+ *		const char *path = hs_args_text(args, "config");   the preset, or NULL
  *		bool quiet = hs_args_flag(args, "quiet");
  *		uint64_t ns = hs_args_duration_ns(args, "duration"); 0 when not given
  *		const char *file = args->operand;                  "FILE" of the usage
@@ -25,7 +25,7 @@
 /* Exit status: sysexits(3), and what a shell makes of SIGINT. */
 enum hs_exit {
 	HS_EXIT_OK = 0,
-	HS_EXIT_FAILURE = 1,      /* the command's own "no": check found a hook that is not attached */
+	HS_EXIT_FAILURE = 1,      /* the command's own "no": a hook is not attached */
 	HS_EXIT_USAGE = 64,       /* the command line is wrong */
 	HS_EXIT_DATA = 65,        /* an input file is */
 	HS_EXIT_UNAVAILABLE = 69, /* no agent answers */

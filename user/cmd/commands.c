@@ -8,9 +8,17 @@
 const char *const hs_color_choices[] = { "auto", "always", "never", NULL };
 
 const struct hs_command *const hs_commands[] = {
-	&hs_graph_command, &hs_connections_command, &hs_listeners_command, &hs_observe_command,
-	&hs_top_command,   &hs_check_command,	    &hs_record_command,	   &hs_agent_command,
-	&hs_completion_command, &hs_help_command,   NULL,
+	&hs_graph_command,
+	&hs_connections_command,
+	&hs_listeners_command,
+	&hs_observe_command,
+	&hs_top_command,
+	&hs_check_command,
+	&hs_record_command,
+	&hs_agent_command,
+	&hs_completion_command,
+	&hs_help_command,
+	NULL,
 };
 
 const struct hs_command *hs_command_find(const char *name)

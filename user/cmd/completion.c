@@ -156,7 +156,8 @@ static void zsh(void)
 	for (size_t i = 0; hs_commands[i]; i++)
 		zsh_command(hs_commands[i]);
 	printf("\t\tesac ;;\n\tesac\n}\n"
-	       "if [ \"$funcstack[1]\" = _hopscope ]; then _hopscope; else compdef _hopscope hopscope; fi\n");
+	       "if [ \"$funcstack[1]\" = _hopscope ]; then _hopscope\n"
+	       "else compdef _hopscope hopscope; fi\n");
 }
 
 /* fish: a line for everything. */
@@ -235,7 +236,8 @@ static int run(const struct hs_args *args)
 static const struct hs_option options[] = { HS_OPTION_HELP, { 0 } };
 
 static const struct hs_example examples[] = {
-	{ "completion bash > /usr/share/bash-completion/completions/hopscope", "for all, in bash" },
+	{ "completion bash > /usr/share/bash-completion/completions/hopscope",
+	  "for all, in bash" },
 	{ "completion zsh > /usr/local/share/zsh/site-functions/_hopscope", "for all, in zsh" },
 	{ "completion fish > ~/.config/fish/completions/hopscope.fish", "for yourself, in fish" },
 	{ NULL },

@@ -103,7 +103,8 @@ static void draw_retransmits(const json_t *row, struct hs_cell *cell)
 	if (!kinds)
 		total = hs_doc_number(row, "item.retransmitted_segments");
 	hs_unit_format(HS_UNIT_COUNT, total, cell->text);
-	if (hs_doc_number(row, "end.backoff") > 0 || hs_doc_number(row, "end.retransmit_attempts") > 0)
+	if (hs_doc_number(row, "end.backoff") > 0 ||
+	    hs_doc_number(row, "end.retransmit_attempts") > 0)
 		cell->style = HS_BAD;
 	else if (total > 0)
 		cell->style = HS_WARNING;
@@ -149,7 +150,7 @@ static const struct hs_field fields[] = {
 	{ .column = { .title = "TIMER" }, .draw = draw_timer, .wide = true },
 };
 
-static const char *const sorts[] = { "importance", "age", "recv-q", "send-q", "rtt",
+static const char *const sorts[] = { "importance",  "age",  "recv-q", "send-q", "rtt",
 				     "retransmits", "name", "peer",   NULL };
 
 /* Importance: what waits for an answer, what waits to be read, then the oldest. */
@@ -199,10 +200,14 @@ static bool match_older_than(const json_t *item, const char *value)
 }
 
 static const struct hs_filter filters[] = {
-	{ "name", hs_match_name },	     { "client", hs_match_client },
-	{ "server", hs_match_server },	     { "port", hs_match_port },
-	{ "pid", hs_match_pid },		     { "state", match_state },
-	{ "older-than", match_older_than },  { "namespace", hs_match_namespace },
+	{ "name", hs_match_name },
+	{ "client", hs_match_client },
+	{ "server", hs_match_server },
+	{ "port", hs_match_port },
+	{ "pid", hs_match_pid },
+	{ "state", match_state },
+	{ "older-than", match_older_than },
+	{ "namespace", hs_match_namespace },
 	{ NULL },
 };
 
@@ -226,8 +231,8 @@ static int run(const struct hs_args *args)
 static const char *const outputs[] = { "table", "wide", "json", NULL };
 
 static const char *const states[] = {
-	"established", "syn-sent",   "syn-received", "fin-wait-1", "fin-wait-2", "close-wait",
-	"last-ack",    "closing",    "time-wait",    "closed",	   NULL,
+	"established", "syn-sent", "syn-received", "fin-wait-1", "fin-wait-2", "close-wait",
+	"last-ack",    "closing",  "time-wait",	   "closed",	 NULL,
 };
 
 static const struct hs_option options[] = {
@@ -237,18 +242,13 @@ static const struct hs_option options[] = {
 	HS_OPTION_WATCH,
 	HS_OPTION_INTERVAL,
 	HS_OPTION_NAME,
-	{ .name = "client", .kind = HS_OPTION_TEXT, .filter = true, .value = "NAME",
-	  .help = "the calling end is called so" },
-	{ .name = "server", .kind = HS_OPTION_TEXT, .filter = true, .value = "NAME",
-	  .help = "the called end is called so" },
-	{ .name = "port", .kind = HS_OPTION_PORT, .filter = true, .value = "PORT",
-	  .help = "the port of either end" },
-	{ .name = "pid", .kind = HS_OPTION_COUNT, .filter = true, .value = "PID",
-	  .help = "this process has either end" },
+	HS_OPTION_FILTER("client", HS_OPTION_TEXT, "NAME", "the calling end is called so"),
+	HS_OPTION_FILTER("server", HS_OPTION_TEXT, "NAME", "the called end is called so"),
+	HS_OPTION_FILTER("port", HS_OPTION_PORT, "PORT", "the port of either end"),
+	HS_OPTION_FILTER("pid", HS_OPTION_COUNT, "PID", "this process has either end"),
 	{ .name = "state", .kind = HS_OPTION_CHOICE, .filter = true, .value = "STATE",
 	  .choices = states, .help = "either end is in this state" },
-	{ .name = "older-than", .kind = HS_OPTION_DURATION, .filter = true, .value = "TIME",
-	  .help = "began longer ago than this" },
+	HS_OPTION_FILTER("older-than", HS_OPTION_DURATION, "TIME", "began longer ago than this"),
 	HS_OPTION_NAMESPACE,
 	HS_OPTION_NOT_NEXT,
 	HS_READING_OPTIONS,
@@ -265,8 +265,8 @@ static const struct hs_example examples[] = {
 const struct hs_command hs_connections_command = {
 	.name = "connections",
 	.summary = "Show live connections with owner, age, RTT and retransmits",
-	.details = "A row is a socket of this node, as in ss(8): a connection with both ends here has\n"
-		   "two. PEER is > what it called, or < what called it.",
+	.details = "A row is a socket of this node, as in ss(8): a connection with both ends here\n"
+		   "has two. PEER is > what it called, or < what called it.",
 	.run = run,
 	.options = options,
 	.examples = examples,

@@ -12,10 +12,10 @@ static const struct symbol {
 	const char *name;
 	size_t offset;
 } symbols[] = {
-	SYMBOL(global_init),	  SYMBOL(easy_init),	 SYMBOL(easy_setopt),
-	SYMBOL(easy_getinfo),	  SYMBOL(easy_strerror), SYMBOL(easy_cleanup),
-	SYMBOL(multi_init),	  SYMBOL(multi_add_handle), SYMBOL(multi_remove_handle),
-	SYMBOL(multi_perform),	  SYMBOL(multi_poll),	 SYMBOL(multi_info_read),
+	SYMBOL(global_init),   SYMBOL(easy_init),	 SYMBOL(easy_setopt),
+	SYMBOL(easy_getinfo),  SYMBOL(easy_strerror),	 SYMBOL(easy_cleanup),
+	SYMBOL(multi_init),    SYMBOL(multi_add_handle), SYMBOL(multi_remove_handle),
+	SYMBOL(multi_perform), SYMBOL(multi_poll),	 SYMBOL(multi_info_read),
 	SYMBOL(multi_cleanup),
 };
 
@@ -41,7 +41,7 @@ static const char *resolve(void *library, struct hs_curl *curl)
 
 		if (!found)
 			return symbols[i].name;
-		/* ISO C knows no cast from void * to a function: copy the bytes, as POSIX has it. */
+		/* ISO C casts no void * to a function: copy the bytes, as POSIX allows. */
 		memcpy((char *)curl + symbols[i].offset, &found, sizeof(found));
 	}
 	return NULL;
@@ -58,8 +58,8 @@ const struct hs_curl *hs_curl_load(char *message, size_t size)
 		return &curl;
 	library = open_library();
 	if (!library) {
-		snprintf(message, size,
-			 "libcurl-gnutls.so.4 is needed to ask an agent: apt-get install libcurl3-gnutls");
+		snprintf(message, size, "to ask an agent takes libcurl-gnutls.so.4, "
+					"in Debian: apt-get install libcurl3-gnutls");
 		return NULL;
 	}
 	missing = resolve(library, &curl);

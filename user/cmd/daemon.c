@@ -5,7 +5,8 @@
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 
 static const struct hs_option agent_options[] = {
-	{ .name = "listen", .kind = HS_OPTION_LISTEN, .value = "ADDR:PORT", .preset = "127.0.0.1:9464",
+	{ .name = "listen", .kind = HS_OPTION_LISTEN, .value = "ADDR:PORT",
+	  .preset = "127.0.0.1:9464",
 	  .help = "serve metrics and the API here; :9464 is every address" },
 	{ .name = "no-listen", .kind = HS_OPTION_FLAG, .help = "serve on the unix socket only" },
 	{ .name = "socket", .kind = HS_OPTION_FILE, .value = "PATH", .preset = HS_DEFAULT_SOCKET,

@@ -10,12 +10,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/record.h"
 #include "cmd/recorder.h"
 #include "meta/capability.h"
 #include "meta/procfs.h"
 
 #define EXTRA_STAGES 4
-#define STAGES (HS_LOSS_MAX + HS_MODEL_LOSS_MAX + 1 + EXTRA_STAGES)
+#define STAGES (HS_LOSS_MAX + HS_MODEL_LOSS_MAX + 2 + EXTRA_STAGES)
 
 /* A pass may take this share of the time between passes, and of a reader's spacing. */
 #define PASS_SHARE 50
@@ -182,6 +183,7 @@ static void collect_stages(struct hs_engine *engine)
 		add_stage(engine, hs_loss_name(i), loss.count[i]);
 	for (int i = 0; i < HS_MODEL_LOSS_MAX; i++)
 		add_stage(engine, model_stages[i], counters->dropped[i]);
+	add_stage(engine, "program_recursion", hs_probe_misses(engine->probe));
 	add_stage(engine, "invalid_record", hs_probe_malformed(engine->probe));
 	for (size_t i = 0; i < engine->extra_count; i++)
 		add_stage(engine, engine->extra[i].stage, engine->extra[i].count(engine->extra[i].arg));

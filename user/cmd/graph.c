@@ -121,8 +121,9 @@ static const struct hs_field fields[] = {
 	{ .column = { .title = "FAILURES", .floor = 18 }, .draw = draw_failures },
 };
 
-static const char *const sorts[] = { "importance", "failures", "rate",	 "duration", "active", "sent",
-				     "received",   "retransmits", "rtt", "client",   "server", NULL };
+static const char *const sorts[] = { "importance", "failures",	   "rate", "duration",
+				     "active",	   "sent",	   "received", "retransmits",
+				     "rtt",	   "client",	   "server", NULL };
 
 /* Importance: what fails now, what failed, what is busy. */
 static const struct hs_order orders[] = {
@@ -144,9 +145,12 @@ _Static_assert(sizeof(sorts) / sizeof(sorts[0]) == sizeof(orders) / sizeof(order
 	       "an order for every name");
 
 static const struct hs_filter filters[] = {
-	{ "name", hs_match_name },	 { "client", hs_match_client },
-	{ "server", hs_match_server },	 { "port", hs_match_server_port },
-	{ "namespace", hs_match_namespace }, { NULL },
+	{ "name", hs_match_name },
+	{ "client", hs_match_client },
+	{ "server", hs_match_server },
+	{ "port", hs_match_server_port },
+	{ "namespace", hs_match_namespace },
+	{ NULL },
 };
 
 static const struct hs_format formats[] = {
@@ -201,7 +205,7 @@ const struct hs_listing hs_graph_listing = {
 	.filters = filters,
 	.formats = formats,
 	.filtered = drop_unused,
-	.empty = "No calls yet: no TCP connection was open or tried since the agent came.",
+	.empty = "No calls yet: no TCP connection is open, and none was tried since watching began.",
 };
 
 static int run(const struct hs_args *args)
@@ -218,12 +222,9 @@ static const struct hs_option options[] = {
 	HS_OPTION_WATCH,
 	HS_OPTION_INTERVAL,
 	HS_OPTION_NAME,
-	{ .name = "client", .kind = HS_OPTION_TEXT, .filter = true, .value = "NAME",
-	  .help = "the calling end is called so" },
-	{ .name = "server", .kind = HS_OPTION_TEXT, .filter = true, .value = "NAME",
-	  .help = "the called end is called so" },
-	{ .name = "port", .kind = HS_OPTION_PORT, .filter = true, .value = "PORT",
-	  .help = "the server's port" },
+	HS_OPTION_FILTER("client", HS_OPTION_TEXT, "NAME", "the calling end is called so"),
+	HS_OPTION_FILTER("server", HS_OPTION_TEXT, "NAME", "the called end is called so"),
+	HS_OPTION_FILTER("port", HS_OPTION_PORT, "PORT", "the server's port"),
 	HS_OPTION_NAMESPACE,
 	HS_OPTION_NOT_NEXT,
 	HS_READING_OPTIONS,

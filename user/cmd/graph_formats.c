@@ -96,6 +96,13 @@ static bool has_failed(const json_t *edge)
 	return hs_doc_number(edge, "failed_connects") > 0;
 }
 
+static json_t *make_node(const json_t *end, size_t number)
+{
+	bool outside = !strcmp(hs_doc_text(end, "kind"), "address");
+
+	return json_pack("{s:I, s:b}", "number", (json_int_t)number, "outside", outside);
+}
+
 /* Names of all ends in order of appearance, each with its number; a new object. */
 static json_t *number_nodes(const json_t *items)
 {
@@ -107,14 +114,10 @@ static json_t *number_nodes(const json_t *items)
 		for (int side = 0; side < 2; side++) {
 			const json_t *end = hs_doc_at(item, side ? "server" : "client");
 			const char *name = hs_doc_text(end, "name");
+			size_t next = json_object_size(numbers);
 
-			if (json_object_get(numbers, name))
-				continue;
-			json_object_set_new(numbers, name,
-					    json_pack("{s:I, s:b}", "number",
-						      (json_int_t)json_object_size(numbers),
-						      "outside",
-						      !strcmp(hs_doc_text(end, "kind"), "address")));
+			if (!json_object_get(numbers, name))
+				json_object_set_new(numbers, name, make_node(end, next));
 		}
 	}
 	return numbers;
@@ -134,7 +137,7 @@ void hs_graph_dot(FILE *out, const json_t *document)
 		fputc('\t', out);
 		put_quoted(out, name, dot_escapes);
 		fputs(" [label=", out);
-		put_quoted(out, name, dot_escapes);
+		put_quoted(out, *name ? name : "?", dot_escapes);
 		fputs(hs_doc_true(node, "outside") ? ", style=dashed];\n" : "];\n", out);
 	}
 	json_array_foreach(items, i, item) {
@@ -168,7 +171,7 @@ void hs_graph_mermaid(FILE *out, const json_t *document)
 	fputs("flowchart LR\n", out);
 	json_object_foreach(nodes, name, node) {
 		fprintf(out, "    n%d[", (int)hs_doc_number(node, "number"));
-		put_quoted(out, name, mermaid_escapes);
+		put_quoted(out, *name ? name : "?", mermaid_escapes);
 		fputs("]\n", out);
 	}
 	json_array_foreach(items, i, item) {

@@ -97,19 +97,31 @@ static void print_commands(FILE *out)
 	}
 }
 
+static const char introduction[] =
+	"See every TCP call between the processes of this node, live, without changing them.\n"
+	"\nExamples:\n"
+	"  # who calls whom, what fails first\n"
+	"  hopscope graph --watch\n"
+	"  # what failed in the last ten minutes\n"
+	"  hopscope observe --type failure --since 10m\n"
+	"  # serve metrics and the API on 127.0.0.1:9464\n"
+	"  hopscope agent\n"
+	"\nUsage:\n"
+	"  hopscope COMMAND [options]\n";
+
+static const char ending[] =
+	"\nOptions:\n"
+	"  -h, --help     show this help\n"
+	"      --version  show the version\n"
+	"\n"
+	"Commands ask the agent of this node. Where none runs, they load one for as long as\n"
+	"they run, which takes root. `hopscope COMMAND --help` and man hopscope tell more.\n";
+
 void hs_help_print(void)
 {
-	printf("See every TCP call between the processes of this node, live, without changing them.\n"
-	       "\nExamples:\n"
-	       "  # who calls whom, what fails first\n  hopscope graph --watch\n"
-	       "  # what failed in the last ten minutes\n"
-	       "  hopscope observe --type failure --since 10m\n"
-	       "  # serve metrics and the API on 127.0.0.1:9464\n  hopscope agent\n"
-	       "\nUsage:\n  hopscope COMMAND [options]\n");
+	fputs(introduction, stdout);
 	print_commands(stdout);
-	printf("\nOptions:\n  -h, --help     show this help\n      --version  show the version\n"
-	       "\nCommands ask the agent on this node. Where none runs, they load one for as long as\n"
-	       "they run, which takes root. `hopscope COMMAND --help` tells more; so does man hopscope.\n");
+	fputs(ending, stdout);
 }
 
 void hs_help_brief(void)

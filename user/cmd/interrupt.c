@@ -11,24 +11,24 @@ static void mark(int signal_number)
 	interrupted = interrupted || signal_number != SIGWINCH;
 }
 
-/* Without SA_RESTART, so that what sleeps or waits comes back. */
-static void catch_signal(int signal_number)
+static void catch_signal(int signal_number, int flags)
 {
-	struct sigaction action = { .sa_handler = mark };
+	struct sigaction action = { .sa_handler = mark, .sa_flags = flags };
 
 	sigaction(signal_number, &action, NULL);
 }
 
 void hs_interrupt_catch(void)
 {
-	catch_signal(SIGINT);
-	catch_signal(SIGTERM);
-	catch_signal(SIGHUP);
+	/* Without SA_RESTART, so that what waits comes back. */
+	catch_signal(SIGINT, 0);
+	catch_signal(SIGTERM, 0);
+	catch_signal(SIGHUP, 0);
 }
 
 void hs_interrupt_resize(void)
 {
-	catch_signal(SIGWINCH);
+	catch_signal(SIGWINCH, SA_RESTART); /* nanosleep() ends all the same, write() must not */
 }
 
 bool hs_interrupted(void)

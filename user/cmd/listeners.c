@@ -118,10 +118,8 @@ static const struct hs_option options[] = {
 	HS_OPTION_INTERVAL,
 	{ .name = "name", .kind = HS_OPTION_TEXT, .filter = true, .value = "NAME",
 	  .group = "Filters", .help = "it is called so; * and ? are wildcards" },
-	{ .name = "port", .kind = HS_OPTION_PORT, .filter = true, .value = "PORT",
-	  .help = "it listens on this port" },
-	{ .name = "pid", .kind = HS_OPTION_COUNT, .filter = true, .value = "PID",
-	  .help = "this process has it" },
+	HS_OPTION_FILTER("port", HS_OPTION_PORT, "PORT", "it listens on this port"),
+	HS_OPTION_FILTER("pid", HS_OPTION_COUNT, "PID", "this process has it"),
 	{ .name = "namespace", .letter = 'n', .kind = HS_OPTION_TEXT, .filter = true,
 	  .value = "NAMESPACE", .help = "it is in this Kubernetes namespace" },
 	HS_OPTION_NOT_NEXT,
@@ -137,9 +135,10 @@ static const struct hs_example examples[] = {
 
 const struct hs_command hs_listeners_command = {
 	.name = "listeners",
-	.summary = "Show listening sockets: backlog, drops and how long accept() takes",
-	.details = "WAIT is the time from the handshake to accept(). BACKLOG is what waits now, and the\n"
-		   "limit beyond which the kernel drops; OLDEST is how long its first has waited.",
+	.summary = "Show listening sockets: backlog, drops, how long accept() takes",
+	.details = "WAIT is the time from the handshake to accept(). BACKLOG is what waits now,\n"
+		   "and the limit beyond which the kernel drops; OLDEST is how long its first has\n"
+		   "waited.",
 	.run = run,
 	.options = options,
 	.examples = examples,

@@ -30,10 +30,11 @@ struct hs_field {
 	bool wide; /* only with -o wide */
 };
 
-/* A name, shortened in its middle down to floor columns; a number, left out in the order of drop. */
+/* A name is shortened in its middle down to floor; a number is left out in the order of drop. */
 #define HS_FIELD_NAME(title_, floor_, draw_)                                                       \
 	{                                                                                          \
-		.column = { .title = title_, .floor = floor_, .cut = HS_CUT_MIDDLE }, .draw = draw_ \
+		.column = { .title = title_, .floor = floor_, .cut = HS_CUT_MIDDLE },              \
+		.draw = draw_                                                                      \
 	}
 #define HS_FIELD_NUMBER(title_, drop_, path_, unit_)                                               \
 	{                                                                                          \
@@ -95,7 +96,8 @@ void hs_listing_write(const struct hs_listing *listing, const struct hs_args *ar
 #define HS_OPTION_OUTPUT(formats)                                                                  \
 	{                                                                                          \
 		.name = "output", .letter = 'o', .kind = HS_OPTION_CHOICE, .value = "FORMAT",      \
-		.preset = "table", .choices = formats, .group = "Output", .help = "how to write it" \
+		.preset = "table", .choices = formats, .group = "Output",                          \
+		.help = "how to write it"                                                          \
 	}
 #define HS_OPTION_SORT_BY(sorts, default_sort)                                                     \
 	{                                                                                          \
@@ -114,6 +116,8 @@ void hs_listing_write(const struct hs_listing *listing, const struct hs_args *ar
 		.name = "interval", .kind = HS_OPTION_DURATION, .value = "TIME", .preset = "2s",   \
 		.help = "how often, with --watch"                                                  \
 	}
+#define HS_OPTION_FILTER(name_, kind_, value_, help_) \
+	{ .name = name_, .kind = kind_, .filter = true, .value = value_, .help = help_ }
 #define HS_OPTION_NAME                                                                             \
 	{                                                                                          \
 		.name = "name", .kind = HS_OPTION_TEXT, .filter = true, .value = "NAME",           \
@@ -126,7 +130,8 @@ void hs_listing_write(const struct hs_listing *listing, const struct hs_args *ar
 	}
 #define HS_OPTION_NOT_NEXT                                                                         \
 	{                                                                                          \
-		.name = "not", .kind = HS_OPTION_NOT, .help = "leave out what the next filter matches" \
+		.name = "not", .kind = HS_OPTION_NOT,                                              \
+		.help = "leave out what the next filter matches"                                   \
 	}
 
 #endif

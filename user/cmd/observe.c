@@ -14,8 +14,11 @@
 #include "cmd/reading.h"
 #include "cmd/screen.h"
 
-/* More than any agent keeps: all of them. Filters are applied here, so --last cannot be theirs. */
-#define ALL_EVENTS "last=1000000000"
+/*
+ * More than any agent keeps: all of them. Filters are applied here, so --last cannot be left to
+ * the agent.
+ */
+#define ALL_EVENTS "last=999999999"
 #define MAX_KEPT 1000000
 
 struct observer {
@@ -29,6 +32,7 @@ struct observer {
 	/* How far we have come: where to go on following, and what was seen already. */
 	double number;
 	char time[64];
+	size_t printed;
 };
 
 static void print_lost(const struct observer *observer, const json_t *lost, const char *text)
@@ -41,10 +45,11 @@ static void print_lost(const struct observer *observer, const json_t *lost, cons
 }
 
 /* Non-zero: nobody reads the output any more. */
-static int print_event(const struct observer *observer, const char *text)
+static int print_event(struct observer *observer, const char *text)
 {
 	json_t *event;
 
+	observer->printed++;
 	if (observer->json) {
 		printf("%s\n", text);
 	} else {
@@ -181,11 +186,27 @@ static int follow(struct observer *observer)
 	return observer->source->events(observer->source, query, take_line, is_unread, observer);
 }
 
+/* Silence looks like a fault: say that there is none. */
+static void explain_nothing(const struct observer *observer)
+{
+	const char *program = observer->args->program;
+
+	if (observer->printed)
+		return;
+	if (hs_filters_given(hs_observe_filters, observer->args))
+		hs_complain("%s: no event of the past matches", program);
+	else
+		hs_complain("%s: nothing has happened yet; -f waits for it", program);
+}
+
 static int observe(struct observer *observer)
 {
+	bool goes_on = hs_args_flag(observer->args, "follow") && observer->source->live;
 	int result = observe_past(observer);
 
-	if (!result && hs_args_flag(observer->args, "follow") && observer->source->live) {
+	if (!result && !goes_on) {
+		explain_nothing(observer);
+	} else if (!result) {
 		result = follow(observer);
 		if (!result) {
 			hs_complain("%s: the agent ended", observer->args->program);
@@ -228,12 +249,10 @@ static int run(const struct hs_args *args)
 
 static const char *const outputs[] = { "table", "json", NULL };
 
-#define FILTER(name_, kind_, value_, help_) \
-	{ .name = name_, .kind = kind_, .filter = true, .value = value_, .help = help_ }
-
 static const struct hs_option options[] = {
 	HS_OPTION_OUTPUT(outputs),
-	{ .name = "follow", .letter = 'f', .kind = HS_OPTION_FLAG, .help = "go on with what happens" },
+	{ .name = "follow", .letter = 'f', .kind = HS_OPTION_FLAG,
+	  .help = "go on with what happens" },
 	{ .name = "last", .kind = HS_OPTION_COUNT, .value = "N", .preset = "20",
 	  .help = "how many events of the past, counted after the filters" },
 	{ .name = "since", .kind = HS_OPTION_SINCE, .value = "TIME",
@@ -242,16 +261,17 @@ static const struct hs_option options[] = {
 	  .choices = hs_observe_types, .group = "Filters", .help = "events of this type" },
 	{ .name = "reason", .kind = HS_OPTION_CHOICE, .filter = true, .value = "REASON",
 	  .choices = hs_observe_reasons, .help = "failures for this reason" },
-	FILTER("name", HS_OPTION_TEXT, "NAME", "either end is called so; * and ? are wildcards"),
-	FILTER("from-name", HS_OPTION_TEXT, "NAME", "the client is called so"),
-	FILTER("to-name", HS_OPTION_TEXT, "NAME", "the server is called so"),
-	FILTER("ip", HS_OPTION_NETWORK, "CIDR", "either end has such an address"),
-	FILTER("from-ip", HS_OPTION_NETWORK, "CIDR", "the client has such an address"),
-	FILTER("to-ip", HS_OPTION_NETWORK, "CIDR", "the server has such an address"),
-	FILTER("port", HS_OPTION_PORT, "PORT", "either end has this port"),
-	FILTER("from-port", HS_OPTION_PORT, "PORT", "the client has this port"),
-	FILTER("to-port", HS_OPTION_PORT, "PORT", "the server has this port"),
-	FILTER("pid", HS_OPTION_COUNT, "PID", "this process has either end"),
+	HS_OPTION_FILTER("name", HS_OPTION_TEXT, "NAME",
+			 "either end is called so; * and ? are wildcards"),
+	HS_OPTION_FILTER("from-name", HS_OPTION_TEXT, "NAME", "the client is called so"),
+	HS_OPTION_FILTER("to-name", HS_OPTION_TEXT, "NAME", "the server is called so"),
+	HS_OPTION_FILTER("ip", HS_OPTION_NETWORK, "CIDR", "either end has such an address"),
+	HS_OPTION_FILTER("from-ip", HS_OPTION_NETWORK, "CIDR", "the client has such an address"),
+	HS_OPTION_FILTER("to-ip", HS_OPTION_NETWORK, "CIDR", "the server has such an address"),
+	HS_OPTION_FILTER("port", HS_OPTION_PORT, "PORT", "either end has this port"),
+	HS_OPTION_FILTER("from-port", HS_OPTION_PORT, "PORT", "the client has this port"),
+	HS_OPTION_FILTER("to-port", HS_OPTION_PORT, "PORT", "the server has this port"),
+	HS_OPTION_FILTER("pid", HS_OPTION_COUNT, "PID", "this process has either end"),
 	HS_OPTION_NAMESPACE,
 	HS_OPTION_NOT_NEXT,
 	HS_READING_OPTIONS,
@@ -269,8 +289,8 @@ static const struct hs_example examples[] = {
 const struct hs_command hs_observe_command = {
 	.name = "observe",
 	.summary = "Show events: connect, accept, close, failure, retransmit, reset",
-	.details = "Filters that are given twice are alternatives; different filters must all match;\n"
-		   "--not turns the next one around.",
+	.details = "Filters that are given twice are alternatives; different filters must all\n"
+		   "match; --not turns the next one around.",
 	.run = run,
 	.options = options,
 	.examples = examples,

@@ -6,7 +6,7 @@
 #include "base/options.h"
 #include "cmd/source.h"
 
-/* The source that --socket and --input ask for. NULL: why is on stderr, *status is the exit code. */
+/* The source that --socket and --input ask for; NULL: why is on stderr, and *status is set. */
 struct hs_source *hs_reading_open(const struct hs_args *args, int *status);
 
 /* Says on stderr why the source failed; the exit code. */

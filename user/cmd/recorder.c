@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "probe/probe.h"
+#include "base/record.h"
 
 struct hs_recorder {
 	gzFile file;

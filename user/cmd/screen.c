@@ -77,23 +77,28 @@ void hs_complain(const char *format, ...)
 	fprintf(stderr, "%s\n", clean);
 }
 
+/* A pipe tells that its reader has gone even while there is nothing to write. */
+static bool reader_gone(void)
+{
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+
+	return poll(&reader, 1, 0) > 0 && reader.revents & POLLERR;
+}
+
 int hs_output_end(int status)
 {
-	errno = 0;
-	if (!fflush(stdout) && !ferror(stdout))
-		return status;
-	if (errno == EPIPE)
+	bool failed = fflush(stdout) || ferror(stdout);
+	int error = errno;
+
+	if (reader_gone())
 		return HS_EXIT_OK;
-	hs_complain("hopscope: cannot write the output: %s", strerror(errno ? errno : EIO));
+	if (!failed)
+		return status;
+	hs_complain("hopscope: cannot write the output: %s", strerror(error));
 	return HS_EXIT_IO;
 }
 
 bool hs_output_alive(void)
 {
-	struct pollfd reader = { .fd = STDOUT_FILENO };
-
-	if (fflush(stdout) || ferror(stdout))
-		return false;
-	/* A pipe tells that its reader has gone even while there is nothing to write. */
-	return poll(&reader, 1, 0) <= 0 || !(reader.revents & POLLERR);
+	return !fflush(stdout) && !ferror(stdout) && !reader_gone();
 }

@@ -37,8 +37,8 @@ struct agent {
 	int stopped; /* what line() or idle() answered */
 };
 
-static int __attribute__((format(printf, 2, 3))) complain(struct agent *agent, const char *format,
-							  ...)
+static int __attribute__((format(printf, 2, 3)))
+complain(struct agent *agent, const char *format, ...)
 {
 	va_list list;
 
@@ -179,7 +179,7 @@ static json_t *parse_body(struct agent *agent)
 	long status = http_status(agent);
 
 	if (strcmp(hs_doc_text(document, "apiVersion"), "hopscope/v1") != 0)
-		complain(agent, "what answers at %s is no agent that this hopscope knows (HTTP %ld)",
+		complain(agent, "what answers at %s is no agent known to this hopscope (HTTP %ld)",
 			 agent->socket, status);
 	else if (status != 200)
 		complain(agent, "the agent at %s: %s", agent->socket,
@@ -263,7 +263,7 @@ static int probe(const char *path)
 static int explain_probe(const char *path, int error, char *message, size_t size)
 {
 	if (error == -EACCES || error == -EPERM) {
-		snprintf(message, size, "not permitted to ask the agent at %s: run it as root", path);
+		snprintf(message, size, "not permitted to ask the agent at %s: try as root", path);
 		return HS_EXIT_NOPERM;
 	}
 	if (error == -ECONNREFUSED)
@@ -280,7 +280,13 @@ static struct agent *make(const struct hs_curl *curl, const char *socket)
 
 	if (!agent)
 		return NULL;
-	agent->source = (struct hs_source){ agent_get, agent_events, agent_close, "agent", true, "" };
+	agent->source = (struct hs_source){
+		.get = agent_get,
+		.events = agent_events,
+		.close = agent_close,
+		.kind = "agent",
+		.live = true,
+	};
 	agent->curl = curl;
 	agent->socket = strdup(socket);
 	agent->multi = curl->multi_init();

@@ -90,10 +90,10 @@ static int total(const struct hs_table *table, bool at_floor)
 
 	for (size_t i = 0; i < table->columns; i++) {
 		const struct slot *slot = &table->slot[i];
-		int floor = slot->column->floor;
+		int floor = at_floor ? slot->column->floor : 0;
 
 		if (slot->width >= 0)
-			sum += GAP + (at_floor && floor && floor < slot->width ? floor : slot->width);
+			sum += GAP + (floor && floor < slot->width ? floor : slot->width);
 	}
 	return sum;
 }

@@ -40,92 +40,104 @@ static size_t count_orders(const struct hs_listing *listing)
 	return count;
 }
 
-static void move_selection(struct hs_top_view *view, long by)
+static long page(void)
 {
+	return LINES > 4 ? LINES - 4 : 1;
+}
+
+/* Actions on a key. by is what the table below says. */
+
+static void move_selection(struct hs_top *top, long by)
+{
+	struct hs_top_view *view = &top->view[top->current];
 	long selected = (long)view->selected + by;
 
 	view->selected = selected > 0 ? (size_t)selected : 0; /* the end is kept when drawing */
 }
 
-static void turn_order(struct hs_top_view *view, long by)
+static void move_page(struct hs_top *top, long by)
 {
+	move_selection(top, by * page());
+}
+
+static void move_to_end(struct hs_top *top, long by)
+{
+	move_selection(top, by * (long)top->rows);
+}
+
+static void turn_order(struct hs_top *top, long by)
+{
+	struct hs_top_view *view = &top->view[top->current];
 	long count = (long)count_orders(view->listing);
 
 	view->order = (size_t)(((long)view->order + by + count) % count);
 	view->selected = 0;
 }
 
-static void next_view(struct hs_top *top, struct hs_source *source)
+static void reverse_order(struct hs_top *top, long by)
 {
-	top->current = (top->current + 1) % HS_TOP_VIEWS;
-	json_decref(top->document);
-	top->document = NULL;
-	fetch(top, source);
+	(void)by;
+	top->view[top->current].reverse = !top->view[top->current].reverse;
 }
 
-/* False: quit. */
-static bool obey(struct hs_top *top, struct hs_source *source, int key)
+/* What was fetched is of the other view: loop() fetches again. */
+static void turn_view(struct hs_top *top, long by)
 {
-	struct hs_top_view *view = &top->view[top->current];
-	long page = LINES > 4 ? LINES - 4 : 1;
+	top->current = (size_t)((long)top->current + by + HS_TOP_VIEWS) % HS_TOP_VIEWS;
+	json_decref(top->document);
+	top->document = NULL;
+}
 
-	switch (key) {
-	case 'q':
-		return false;
-	case '?':
-	case 'h':
-		top->help = !top->help;
-		break;
-	case 27: /* escape */
-		top->help = false;
-		break;
-	case '\t':
-	case KEY_BTAB:
-		next_view(top, source);
-		break;
-	case 's':
-	case '>':
-	case KEY_RIGHT:
-		turn_order(view, 1);
-		break;
-	case 'S':
-	case '<':
-	case KEY_LEFT:
-		turn_order(view, -1);
-		break;
-	case 'r':
-		view->reverse = !view->reverse;
-		break;
-	case ' ':
-	case 'p':
-		top->paused = !top->paused;
-		break;
-	case 'j':
-	case KEY_DOWN:
-		move_selection(view, 1);
-		break;
-	case 'k':
-	case KEY_UP:
-		move_selection(view, -1);
-		break;
-	case KEY_NPAGE:
-		move_selection(view, page);
-		break;
-	case KEY_PPAGE:
-		move_selection(view, -page);
-		break;
-	case KEY_HOME:
-	case 'g':
-		view->selected = 0;
-		break;
-	case KEY_END:
-	case 'G':
-		move_selection(view, (long)top->rows);
-		break;
-	default: /* KEY_RESIZE too: drawing is all that it needs */
-		break;
+static void pause_or_go_on(struct hs_top *top, long by)
+{
+	(void)by;
+	top->paused = !top->paused;
+}
+
+static void show_help(struct hs_top *top, long by)
+{
+	top->help = by && !top->help;
+}
+
+static void quit(struct hs_top *top, long by)
+{
+	(void)by;
+	top->done = true;
+}
+
+#define KEY_ESCAPE 27
+
+static const struct binding {
+	int key;
+	void (*act)(struct hs_top *top, long by);
+	long by;
+} bindings[] = {
+	{ 'q', quit, 0 },	    { '?', show_help, 1 },	   { 'h', show_help, 1 },
+	{ KEY_ESCAPE, show_help, 0 }, { '\t', turn_view, 1 },	   { KEY_BTAB, turn_view, -1 },
+	{ 's', turn_order, 1 },	    { '>', turn_order, 1 },	   { KEY_RIGHT, turn_order, 1 },
+	{ 'S', turn_order, -1 },    { '<', turn_order, -1 },	   { KEY_LEFT, turn_order, -1 },
+	{ 'r', reverse_order, 0 },  { ' ', pause_or_go_on, 0 },	   { 'p', pause_or_go_on, 0 },
+	{ 'j', move_selection, 1 }, { KEY_DOWN, move_selection, 1 }, { KEY_NPAGE, move_page, 1 },
+	{ 'k', move_selection, -1 }, { KEY_UP, move_selection, -1 }, { KEY_PPAGE, move_page, -1 },
+	{ 'G', move_to_end, 1 },    { KEY_END, move_to_end, 1 },
+	{ 'g', move_to_end, -1 },   { KEY_HOME, move_to_end, -1 },
+};
+
+/* Keys that are not bound do nothing; for KEY_RESIZE, drawing is all that is needed. */
+static void obey(struct hs_top *top, int key)
+{
+	for (size_t i = 0; i < sizeof(bindings) / sizeof(bindings[0]); i++) {
+		if (bindings[i].key == key)
+			bindings[i].act(top, bindings[i].by);
 	}
-	return true;
+}
+
+static bool is_due(const struct hs_top *top, const struct hs_source *source, uint64_t age_ns,
+		   uint64_t interval_ns)
+{
+	if (!top->document && !*top->message)
+		return true;
+	return source->live && !top->paused && age_ns >= interval_ns;
 }
 
 static void loop(struct hs_top *top, struct hs_source *source, uint64_t interval_ns)
@@ -133,21 +145,20 @@ static void loop(struct hs_top *top, struct hs_source *source, uint64_t interval
 	uint64_t fetched_ns = 0;
 	bool dirty = true;
 
-	while (!hs_interrupted()) {
-		uint64_t now_ns = hs_monotonic_ns();
+	while (!top->done && !hs_interrupted()) {
 		int key;
 
-		if (!fetched_ns || (!top->paused && source->live && now_ns - fetched_ns >= interval_ns)) {
+		if (is_due(top, source, hs_monotonic_ns() - fetched_ns, interval_ns)) {
 			fetch(top, source);
-			fetched_ns = now_ns;
+			fetched_ns = hs_monotonic_ns();
 			dirty = true;
 		}
 		if (dirty)
 			hs_top_draw(top);
 		key = getch();
 		dirty = key != ERR;
-		if (dirty && !obey(top, source, key))
-			return;
+		if (dirty)
+			obey(top, key);
 	}
 }
 

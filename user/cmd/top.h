@@ -31,7 +31,7 @@ struct hs_top {
 	size_t current;
 	json_t *document; /* of the current view; NULL: not fetched yet */
 	size_t rows;      /* of the last drawing */
-	bool help, paused;
+	bool help, paused, done;
 	char message[256]; /* in the place of the keys: an error of the source */
 };
 

@@ -70,8 +70,9 @@ static void describe_title(const struct hs_top *top, char *text, size_t size)
 	struct tm tm;
 
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&now, &tm));
-	snprintf(text, size, "hopscope %s  %zu %s by %s%s  %s%s", hs_doc_text(top->document, "node"),
-		 top->rows, view->title, view->listing->sorts[view->order],
+	snprintf(text, size, "hopscope %s  %zu %s by %s%s  %s%s",
+		 hs_doc_text(top->document, "node"), top->rows, view->title,
+		 view->listing->sorts[view->order],
 		 view->reverse ? ", reversed" : "", clock, top->paused ? "  paused" : "");
 }
 

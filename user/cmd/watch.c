@@ -169,7 +169,7 @@ int hs_listing_run(const struct hs_listing *listing, const struct hs_args *args)
 	if (!run.source)
 		return status;
 	hs_interrupt_resize();
-	setvbuf(stdout, NULL, _IOFBF, FRAME_BUFFER); /* a terminal's is by lines: it would flicker */
+	setvbuf(stdout, NULL, _IOFBF, FRAME_BUFFER); /* by lines a terminal would flicker */
 	status = run_until_done(&run);
 	run.source->close(run.source);
 	return status;

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -61,16 +60,27 @@ size_t hs_format_address(char text[HS_ADDRESS_LEN], const uint8_t address[16])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
-	if (!memcmp(address, mapped, sizeof(mapped)))
-		inet_ntop(AF_INET, address + sizeof(mapped), text, HS_ADDRESS_LEN);
-	else
+	size_t len = 0;
+
+	if (memcmp(address, mapped, sizeof(mapped))) {
 		inet_ntop(AF_INET6, address, text, HS_ADDRESS_LEN);
-	return strlen(text);
+		return strlen(text);
+	}
+	for (int i = 0; i < 4; i++) {
+		len += hs_format_number(text + len, address[sizeof(mapped) + i]);
+		text[len++] = '.';
+	}
+	text[--len] = '\0';
+	return len;
 }
 
-static bool is_plain(unsigned char c)
+size_t hs_format_plain(const char *text)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	size_t len = 0;
+
+	while (text[len] >= 0x20 && text[len] < 0x7f && text[len] != '"' && text[len] != '\\')
+		len++;
+	return len;
 }
 
 /* The bytes from here that are not ASCII, made valid. Returns how many it took. */
@@ -102,10 +112,8 @@ static void put_special(FILE *out, unsigned char c, enum hs_escape escape)
 void hs_format_escaped(FILE *out, const char *text, enum hs_escape escape)
 {
 	while (*text) {
-		size_t plain = 0;
+		size_t plain = hs_format_plain(text);
 
-		while (is_plain((unsigned char)text[plain]))
-			plain++;
 		fwrite_unlocked(text, 1, plain, out);
 		text += plain;
 		if (*text & 0x80)

@@ -27,6 +27,9 @@ enum hs_escape {
 	HS_ESCAPE_LABEL, /* a label's value: \\ \" \n and nothing else */
 };
 
+/* How many bytes of text, from its first, need no escape of any kind. */
+size_t hs_format_plain(const char *text);
+
 /* Writes text without quotes around it. Bytes that are not UTF-8 become '?'. */
 void hs_format_escaped(FILE *out, const char *text, enum hs_escape escape);
 

@@ -22,7 +22,7 @@ void hs_body_put(struct hs_body *body)
 {
 	if (--body->references)
 		return;
-	body->cache->bytes -= body_bytes(body);
+	body->slot->bytes -= body_bytes(body);
 	hs_blob_free(&body->raw);
 	hs_blob_free(&body->gzip);
 	free(body);
@@ -33,32 +33,32 @@ static bool is_fresh(const struct hs_body *body)
 	return hs_monotonic_ns() - body->made_ns < HS_HTTP_CACHE_MS * HS_NS_PER_MS;
 }
 
-static void drop(struct hs_cache *cache, unsigned slot)
+static void drop(struct hs_cache *cache, struct hs_cache_slot *slot)
 {
-	struct hs_body *body = cache->newest[slot];
+	struct hs_body *body = slot->newest;
 
 	if (!body)
 		return;
-	cache->newest[slot] = NULL;
+	slot->newest = NULL;
 	cache->held--;
 	hs_body_put(body);
 }
 
-static int render(struct hs_cache *cache, unsigned slot, struct hs_blob *blob)
+static int render(struct hs_cache *cache, const struct hs_cache_slot *slot, struct hs_blob *blob)
 {
 	FILE *out = hs_blob_open(blob);
 	int error;
 
 	if (!out)
 		return -ENOMEM;
-	error = cache->render(cache->arg, slot, out);
+	error = cache->render(cache->arg, (unsigned)(slot - cache->slots), out);
 	if (fclose(out) && !error)
 		error = -ENOMEM;
 	return error;
 }
 
 /* A new body with one reference, the cache's. */
-static int make(struct hs_cache *cache, unsigned slot)
+static int make(struct hs_cache *cache, struct hs_cache_slot *slot)
 {
 	struct hs_body *body = calloc(1, sizeof(*body));
 	int error = body ? render(cache, slot, &body->raw) : -ENOMEM;
@@ -69,49 +69,50 @@ static int make(struct hs_cache *cache, unsigned slot)
 		free(body);
 		return error;
 	}
-	body->cache = cache;
+	body->slot = slot;
 	body->references = 1;
 	body->made_ns = hs_monotonic_ns();
-	cache->bytes += body_bytes(body);
-	cache->newest[slot] = body;
+	slot->bytes += body_bytes(body);
+	slot->newest = body;
 	cache->held++;
 	return 0;
 }
 
 /* The newest body of a slot, made if need be. */
-static int refresh(struct hs_cache *cache, unsigned slot)
+static int refresh(struct hs_cache *cache, struct hs_cache_slot *slot)
 {
-	struct hs_body *body = cache->newest[slot];
+	const struct hs_body *newest = slot->newest;
 
-	if (body && is_fresh(body))
+	if (newest && is_fresh(newest))
 		return 0;
-	if (cache->bytes > HS_CACHE_MAX_BYTES && (!body || body->references > 1))
-		return body ? 0 : -EBUSY;
+	if (newest && newest->references > 1 && slot->bytes > HS_CACHE_MAX_BYTES)
+		return 0;
 	drop(cache, slot);
 	return make(cache, slot);
 }
 
-static int zip(struct hs_cache *cache, struct hs_body *body)
+static int zip(struct hs_body *body)
 {
 	int error;
 
 	if (body->gzip.size)
 		return 0;
 	error = hs_blob_gzip(&body->raw, &body->gzip);
-	cache->bytes += body->gzip.size;
+	body->slot->bytes += body->gzip.size;
 	return error;
 }
 
 int hs_cache_get(struct hs_cache *cache, unsigned slot, bool gzip, struct hs_body **body)
 {
+	struct hs_cache_slot *wanted = &cache->slots[slot];
 	int error;
 
 	pthread_mutex_lock(&cache->lock);
-	error = refresh(cache, slot);
+	error = refresh(cache, wanted);
 	if (!error && gzip)
-		error = zip(cache, cache->newest[slot]);
+		error = zip(wanted->newest);
 	if (!error) {
-		*body = cache->newest[slot];
+		*body = wanted->newest;
 		(*body)->references++;
 	}
 	pthread_mutex_unlock(&cache->lock);
@@ -126,16 +127,18 @@ void hs_cache_expire(struct hs_cache *cache)
 {
 	if (!cache->held || pthread_mutex_trylock(&cache->lock))
 		return;
-	for (unsigned slot = 0; slot < HS_CACHE_SLOTS; slot++) {
-		if (cache->newest[slot] && !is_fresh(cache->newest[slot]))
-			drop(cache, slot);
+	for (unsigned i = 0; i < HS_CACHE_SLOTS; i++) {
+		const struct hs_body *newest = cache->slots[i].newest;
+
+		if (newest && newest->references == 1 && !is_fresh(newest))
+			drop(cache, &cache->slots[i]);
 	}
 	pthread_mutex_unlock(&cache->lock);
 }
 
 void hs_cache_free(struct hs_cache *cache)
 {
-	for (unsigned slot = 0; slot < HS_CACHE_SLOTS; slot++)
-		drop(cache, slot);
+	for (unsigned i = 0; i < HS_CACHE_SLOTS; i++)
+		drop(cache, &cache->slots[i]);
 	pthread_mutex_destroy(&cache->lock);
 }

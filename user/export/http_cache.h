@@ -17,25 +17,27 @@
 #define HS_CACHE_SLOTS 8
 
 /*
- * Slow readers keep old bodies alive. With more than this in all, the next client gets the last
- * body there is, however old, or none; http_server.c bounds how long one may take.
+ * Slow readers keep old bodies alive. With more than this of one document, the newest is given
+ * again, however old; http_routes.c bounds how long one may take to be sent.
  */
 #define HS_CACHE_MAX_BYTES ((size_t)32 << 20)
 
-struct hs_cache;
-
 struct hs_body {
-	struct hs_cache *cache;
+	struct hs_cache_slot *slot;
 	_Atomic unsigned references;
 	uint64_t made_ns;
 	struct hs_blob raw, gzip; /* gzip is empty until somebody asks for it */
 };
 
+struct hs_cache_slot {
+	struct hs_body *newest; /* or NULL */
+	_Atomic size_t bytes;   /* of its bodies alive, those of slow readers too */
+};
+
 struct hs_cache {
 	pthread_mutex_t lock; /* held while rendering */
-	struct hs_body *newest[HS_CACHE_SLOTS];
-	_Atomic unsigned held; /* how many of newest there are */
-	_Atomic size_t bytes;  /* of all bodies alive */
+	struct hs_cache_slot slots[HS_CACHE_SLOTS];
+	_Atomic unsigned held; /* how many slots have a newest */
 	/* Writes the document of a slot. 0 or -errno. */
 	int (*render)(void *arg, unsigned slot, FILE *out);
 	void *arg;
@@ -46,7 +48,7 @@ void hs_cache_free(struct hs_cache *cache); /* all bodies must have been put bac
 
 /*
  * The document of a slot, with its gzip form if that is asked for; the caller gives it back with
- * hs_body_put(). 0, -EBUSY (too much memory is held by slow readers) or what render() said.
+ * hs_body_put(). 0, -ENOMEM or what render() said.
  */
 int hs_cache_get(struct hs_cache *cache, unsigned slot, bool gzip, struct hs_body **body);
 void hs_body_put(struct hs_body *body);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What each path answers. */
 #include <assert.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,14 +78,15 @@ enum MHD_Result hs_http_text(struct MHD_Connection *connection, unsigned status,
 
 static void write_error(FILE *out, const char *message)
 {
-	struct hs_json json = { .out = out };
+	struct hs_json json;
 
+	hs_json_begin(&json, out);
 	hs_json_open(&json, NULL, '{');
 	hs_json_put_text(&json, "apiVersion", "hopscope/v1");
 	hs_json_put_text(&json, "kind", "Error");
 	hs_json_put_text(&json, "message", message);
 	hs_json_close(&json, '}');
-	putc('\n', out);
+	hs_json_end(&json);
 }
 
 enum MHD_Result hs_http_error(struct MHD_Connection *connection, unsigned status, const char *format, ...)
@@ -172,16 +172,13 @@ static const char *header(const struct request *request, const char *name)
 static enum MHD_Result answer_slot(const struct request *request, unsigned slot, const char *content_type)
 {
 	bool gzip = hs_accept_gzip(header(request, MHD_HTTP_HEADER_ACCEPT_ENCODING));
-	struct MHD_Connection *connection = request->connection;
 	struct hs_body *body;
 	int error = hs_cache_get(&request->http->cache, slot, gzip, &body);
 
-	if (error == -EBUSY)
-		return hs_http_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-				     "too much is on its way to slow clients");
 	if (error)
-		return hs_http_error(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s", strerror(-error));
-	return hs_http_queue(connection, MHD_HTTP_OK, send_body(body, gzip), content_type);
+		return hs_http_error(request->connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s",
+				     strerror(-error));
+	return hs_http_queue(request->connection, MHD_HTTP_OK, send_body(body, gzip), content_type);
 }
 
 static enum MHD_Result answer_document(const struct request *request)

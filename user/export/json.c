@@ -39,9 +39,10 @@ static const char *node_name(void)
 
 static int document_write(FILE *out, const struct document *document, const struct hs_view *view)
 {
-	struct hs_json json = { .out = out };
+	struct hs_json json;
 	int error;
 
+	hs_json_begin(&json, out);
 	hs_json_open(&json, NULL, '{');
 	hs_json_put_text(&json, "apiVersion", HS_API_VERSION);
 	hs_json_put_text(&json, "kind", document->kind);
@@ -49,10 +50,10 @@ static int document_write(FILE *out, const struct document *document, const stru
 	hs_json_put_known_text(&json, "node", node_name());
 	error = document->write(&json, view);
 	hs_json_close(&json, '}');
-	putc_unlocked('\n', out);
+	hs_json_end(&json);
 	if (error)
 		return error;
-	return ferror_unlocked(out) ? -EIO : 0;
+	return fflush_unlocked(out) || ferror_unlocked(out) ? -EIO : 0;
 }
 
 int hs_json_document(FILE *out, const char *name, const struct hs_view *view)

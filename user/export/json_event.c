@@ -83,8 +83,9 @@ static void put_end(struct hs_json *json, const char *key, const struct hs_log_e
 
 int hs_json_event(FILE *out, const struct hs_log_entry *entry, const struct hs_clock *clock)
 {
-	struct hs_json json = { .out = out };
+	struct hs_json json;
 
+	hs_json_begin(&json, out);
 	hs_json_open(&json, NULL, '{');
 	hs_json_put_text(&json, "apiVersion", HS_API_VERSION);
 	hs_json_put_text(&json, "kind", "Event");
@@ -95,6 +96,6 @@ int hs_json_event(FILE *out, const struct hs_log_entry *entry, const struct hs_c
 		put_end(&json, hs_json_side[side], &entry->end[side]);
 	put_details(&json, entry, details[entry->type]);
 	hs_json_close(&json, '}');
-	putc_unlocked('\n', out);
+	hs_json_end(&json);
 	return ferror_unlocked(out) ? -ENOMEM : 0;
 }

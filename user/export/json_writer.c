@@ -6,22 +6,65 @@
 
 #include "export/format.h"
 
+static void flush(struct hs_json *json)
+{
+	fwrite_unlocked(json->buffer, 1, json->used, json->out);
+	json->used = 0;
+}
+
+/* Makes sure that so many bytes fit. */
+static char *room(struct hs_json *json, size_t len)
+{
+	if (sizeof(json->buffer) - json->used < len)
+		flush(json);
+	return json->buffer + json->used;
+}
+
+static void put(struct hs_json *json, const char *text, size_t len)
+{
+	if (len > sizeof(json->buffer) / 2) {
+		flush(json);
+		fwrite_unlocked(text, 1, len, json->out);
+		return;
+	}
+	memcpy(room(json, len), text, len);
+	json->used += len;
+}
+
+void hs_json_begin(struct hs_json *json, FILE *out)
+{
+	json->out = out;
+	json->comma = false;
+	json->used = 0;
+}
+
+void hs_json_end(struct hs_json *json)
+{
+	put(json, "\n", 1);
+	flush(json);
+}
+
 static void put_key(struct hs_json *json, const char *key)
 {
+	size_t len = key ? strnlen(key, HS_JSON_KEY_MAX) : 0;
+	char *at = room(json, len + 4);
+
 	if (json->comma)
-		putc_unlocked(',', json->out);
+		*at++ = ',';
 	json->comma = true;
-	if (!key)
-		return;
-	putc_unlocked('"', json->out);
-	hs_format_escaped(json->out, key, HS_ESCAPE_JSON);
-	fwrite_unlocked("\":", 1, 2, json->out);
+	if (key) {
+		*at++ = '"';
+		at = mempcpy(at, key, len);
+		*at++ = '"';
+		*at++ = ':';
+	}
+	json->used = (size_t)(at - json->buffer);
 }
 
 static void put_raw(struct hs_json *json, const char *key, const char *text, size_t len)
 {
 	put_key(json, key);
-	fwrite_unlocked(text, 1, len, json->out);
+	put(json, text, len);
 }
 
 void hs_json_open(struct hs_json *json, const char *key, char bracket)
@@ -32,15 +75,21 @@ void hs_json_open(struct hs_json *json, const char *key, char bracket)
 
 void hs_json_close(struct hs_json *json, char bracket)
 {
-	putc_unlocked(bracket, json->out);
+	put(json, &bracket, 1);
 	json->comma = true;
 }
 
 void hs_json_put_text(struct hs_json *json, const char *key, const char *text)
 {
+	size_t plain = hs_format_plain(text);
+
 	put_raw(json, key, "\"", 1);
-	hs_format_escaped(json->out, text, HS_ESCAPE_JSON);
-	putc_unlocked('"', json->out);
+	put(json, text, plain);
+	if (text[plain]) {
+		flush(json);
+		hs_format_escaped(json->out, text + plain, HS_ESCAPE_JSON);
+	}
+	put(json, "\"", 1);
 }
 
 void hs_json_put_known_text(struct hs_json *json, const char *key, const char *text)

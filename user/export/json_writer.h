@@ -16,7 +16,16 @@
 struct hs_json {
 	FILE *out;
 	bool comma; /* something stands before the next value */
+	size_t used;
+	char buffer[4096]; /* stdio's call per piece would double the time */
 };
+
+/* Begin with these; nothing has reached out before hs_json_end(). */
+void hs_json_begin(struct hs_json *json, FILE *out);
+void hs_json_end(struct hs_json *json); /* writes '\n', too */
+
+/* A key is a plain word, no longer than HS_JSON_KEY_MAX. */
+#define HS_JSON_KEY_MAX 256
 
 void hs_json_open(struct hs_json *json, const char *key, char bracket); /* '{' or '[' */
 void hs_json_close(struct hs_json *json, char bracket);                 /* '}' or ']' */

@@ -143,7 +143,7 @@ int hs_prometheus_write(FILE *out, enum hs_exposition exposition, const struct h
 		page.self.edges = (double)page.sets[HS_SERIES_EDGES].count;
 		page.sets[HS_SERIES_SELF] = (struct hs_series_set){ .series = &self, .count = 1 };
 		write_page(&page);
-		error = ferror_unlocked(out) ? -EIO : 0;
+		error = fflush_unlocked(out) || ferror_unlocked(out) ? -EIO : 0;
 	}
 	hs_series_free(&page.sets[HS_SERIES_EDGES]);
 	hs_series_free(&page.sets[HS_SERIES_LISTENERS]);

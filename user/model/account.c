@@ -56,9 +56,12 @@ static void attribute(struct hs_model *model, struct hs_connection *connection)
 
 	if (connection->accounted.active)
 		connection->edge->active--;
+	if (connection->edge)
+		connection->edge->references--;
 	hs_ends(model, connection, workload);
 	connection->edge = hs_edge_get(model, workload[HS_CLIENT], workload[HS_SERVER],
 				       connection->port[HS_SERVER]);
+	connection->edge->references++;
 	if (connection->accounted.active)
 		connection->edge->active++;
 	hs_workload_unref(model, workload[HS_CLIENT]);

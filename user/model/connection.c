@@ -126,6 +126,8 @@ static void discard(struct hs_model *model, struct hs_connection *connection)
 	}
 	if (connection->accounted.active)
 		connection->edge->active--;
+	if (connection->edge)
+		connection->edge->references--;
 	model->connection_count--;
 	free(connection);
 }
@@ -202,8 +204,8 @@ static bool may_join(const struct hs_connection *connection, enum hs_side side, 
 {
 	const struct hs_end *mine = &connection->end[side], *other = &connection->end[hs_other_side(side)];
 
-	if (mine->here)
-		return false;
+	if (mine->here) /* accept() reads the cookie only: it may have come since */
+		return !mine->cookie && !mine->closed && mine->netns == netns;
 	if (!other->here)
 		return true;
 	return other->netns == netns || (!hs_address_is_loopback(connection->address[HS_SERVER]) &&
@@ -272,6 +274,7 @@ static struct hs_connection *get(struct hs_model *model, const struct hs_ev_sock
 		return NULL;
 	end = &connection->end[*side];
 	end->here = true;
+	end->met_ns = model->now_ns;
 	end->cookie = socket->cookie;
 	end->netns = socket->tuple.netns;
 	if (end->cookie)
@@ -431,6 +434,8 @@ static void closed(struct hs_model *model, struct hs_connection *connection, enu
 		connection->reason = hs_reason_of_close(event->tcp.error,
 							event->tcp.retransmits || event->tcp.total_retrans);
 	log_close(model, connection, side);
+	if (connection->edge)
+		hs_settle(model, connection); /* it is active no more; the other end may add to it */
 	if (connection->reason || (connection->end[HS_CLIENT].closed && connection->end[HS_SERVER].closed)) {
 		hs_settle(model, connection);
 		enlist(model, connection, HS_LIST_DONE);
@@ -455,7 +460,8 @@ int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *ev
 	end->state = event->socket.state;
 	if (event->inode)
 		end->inode = event->inode;
-	end->tcp = event->tcp;
+	if (event->socket.event.size >= sizeof(*event))
+		end->tcp = event->tcp;
 	take_times(connection, end, side, event);
 	switch (event->socket.phase) {
 	case HS_PHASE_OPEN:
@@ -514,13 +520,20 @@ int hs_accept_feed(struct hs_model *model, const struct hs_ev_socket *event)
 
 /* ---- time ---- */
 
-/* Nobody has met this end for long, and no close record came: it was lost. */
+/*
+ * Nobody has met this end for long, and no close record came: it was lost. An end that no pass
+ * ever met may be out of their sight (the kernel's own socket, one that only io_uring holds),
+ * unless records were lost.
+ */
 static bool vanished(const struct hs_model *model, const struct hs_end *end)
 {
-	bool held = end->state == ESTABLISHED || end->state == CLOSE_WAIT;
+	bool held = end->pass && (end->state == ESTABLISHED || end->state == CLOSE_WAIT);
 
-	return end->here && !end->closed && end->met_ns && model->pass - end->pass >= MISSED_PASSES &&
-	       end->met_ns + (held ? HELD_NS : ORPHAN_NS) < model->now_ns;
+	if (!end->here || end->closed || model->pass - end->pass < MISSED_PASSES)
+		return false;
+	if (!end->pass && !model->counters.kernel_dropped[HS_LOSS_RING_CONNECTION])
+		return false;
+	return end->met_ns + (held ? HELD_NS : ORPHAN_NS) < model->now_ns;
 }
 
 static void sweep(struct hs_model *model, struct hs_connection *connection)

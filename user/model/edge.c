@@ -100,7 +100,7 @@ void hs_edge_tick(struct hs_model *model)
 	model->rates_ns = model->now_ns;
 	HASH_ITER(hh, model->edges, edge, next) {
 		move_rates(edge, seconds);
-		if (edge != model->other_edge && !edge->active &&
+		if (edge != model->other_edge && !edge->references &&
 		    edge->last_seen_ns + model->config.edge_ttl_ns < model->now_ns)
 			forget(model, edge);
 	}

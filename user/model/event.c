@@ -184,9 +184,8 @@ int hs_reset_feed(struct hs_model *model, const struct hs_ev_reset *event)
 	struct hs_connection *connection = hs_connection_of(model, &event->socket, &side);
 	struct hs_log_entry *entry;
 
-	if (event->sent && !event->socket.cookie) {
-		if (!connection)
-			keep_stray(model, event);
+	if (event->sent && !event->socket.cookie && !connection) {
+		keep_stray(model, event);
 		return 0;
 	}
 	if (event->sent && connection) {

@@ -42,9 +42,10 @@ uint64_t hs_histogram_total(const struct hs_histogram *histogram)
 
 double hs_histogram_quantile(const struct hs_histogram *histogram, const struct hs_buckets *buckets, double q)
 {
-	double rank = q * hs_histogram_total(histogram), below = 0, lower = 0;
+	uint64_t total = hs_histogram_total(histogram);
+	double rank = q * total, below = 0, lower = 0;
 
-	if (rank <= 0)
+	if (!total)
 		return NAN;
 	for (unsigned i = 0; i < buckets->count; i++) {
 		if (histogram->count[i] && below + histogram->count[i] >= rank)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/record.h"
 #include "model/private.h"
 
 const struct hs_model_config hs_model_defaults = {
@@ -104,8 +105,11 @@ int hs_model_feed(struct hs_model *model, const struct hs_event *event)
 
 	if (event->time_ns > model->now_ns)
 		model->now_ns = event->time_ns; /* records of two CPUs may come out of order */
-	hs_connection_reap(model);
-	error = dispatch(model, event);
+	if (event->kind != HS_EV_PROCESS) /* introduce() feeds one amid another record */
+		hs_connection_reap(model);
+	error = hs_record_check(event, event->size);
+	if (!error)
+		error = dispatch(model, event);
 	if (error == -EBADMSG)
 		model->counters.dropped[HS_MODEL_LOSS_RECORD]++;
 	else

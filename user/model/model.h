@@ -118,6 +118,7 @@ struct hs_edge {
 	struct hs_edge_last { /* totals when the rates were made: private */
 		uint64_t connects, failures, sent_bytes, received_bytes, retransmits;
 	} last;
+	uint64_t references; /* connections that are attributed to it: private */
 	UT_hash_handle hh;
 };
 

@@ -6,7 +6,7 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.name = "connection",
 		.gives = "connections opened, closed and failed; handshake times; listeners",
 		.lost = "only what a snapshot pass meets is seen: no short connections, no failures, no times",
-		.ladder = { { "tp_btf", { "hs_tcp_state" } } },
+		.ladder = { { "tp_btf", { "hs_tcp_state", "hs_tcp_state_again" } } },
 	},
 	[HS_HOOK_CONNECT] = {
 		.name = "connect",

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/record.h"
 #include "hopscope.skel.h"
 #include "probe/hooks.h"
 #include "probe/tracefs.h"
@@ -242,6 +243,7 @@ static int load(struct hs_probe *probe)
 	bpf_map__set_max_entries(skeleton->maps.hs_ring, ring);
 	skeleton->rodata->hs_wakeup_bytes = ring / 4;
 	skeleton->rodata->hs_tick_ns = tick_ns();
+	skeleton->rodata->hs_self = getpid();
 	skeleton->rodata->hs_announce_servers = probe->hooks[HS_HOOK_ACCEPT].rung < 0;
 	return hs_bpf__load(skeleton);
 }
@@ -542,6 +544,28 @@ uint64_t hs_probe_map_bytes(const struct hs_probe *probe)
 const char *hs_probe_tracefs(const struct hs_probe *probe)
 {
 	return probe->tracefs ? probe->tracefs : "";
+}
+
+static uint64_t misses(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {};
+	uint32_t size = sizeof(info);
+	int fd = bpf_program__fd(program);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.recursion_misses;
+}
+
+uint64_t hs_probe_misses(const struct hs_probe *probe)
+{
+	uint64_t first = misses(probe->skeleton->progs.hs_tcp_state);
+	uint64_t second = misses(probe->skeleton->progs.hs_tcp_state_again);
+	struct bpf_program *program;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(program, probe->skeleton->obj)
+		sum += misses(program);
+	/* These two stand in for each other: what both missed is at most the smaller count. */
+	return sum - first - second + (first < second ? first : second);
 }
 
 uint64_t hs_probe_malformed(const struct hs_probe *probe)

@@ -43,14 +43,12 @@ int hs_probe_snapshot(struct hs_probe *probe, hs_record_fn sink, void *arg);
 
 /* The loss counters of the kernel side as a record. */
 void hs_probe_losses(const struct hs_probe *probe, struct hs_ev_loss *loss);
-const char *hs_loss_name(enum hs_loss loss); /* "ring_connection" */
 
 const struct hs_hook_status *hs_probe_hooks(const struct hs_probe *probe, size_t *count);
 uint64_t hs_probe_map_bytes(const struct hs_probe *probe); /* as the kernel accounts them */
 const char *hs_probe_tracefs(const struct hs_probe *probe); /* "mounted", "private mount", "" not needed or none */
+/* Events that the kernel kept from a program because it was running already on that CPU. */
+uint64_t hs_probe_misses(const struct hs_probe *probe);
 uint64_t hs_probe_malformed(const struct hs_probe *probe); /* records refused by validation */
-
-/* Does the record's size fit its kind? size: the bytes that are there. */
-int hs_record_check(const struct hs_event *event, size_t size);
 
 #endif

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a record must look like, and the names of the kernel's loss counters. */
-#include <errno.h>
+#include "base/record.h"
 
-#include "probe/probe.h"
+#include <errno.h>
 
 static const unsigned short minimum[HS_EV_MAX] = {
 	[HS_EV_PROCESS] = sizeof(struct hs_ev_process),
-	[HS_EV_CONNECTION] = sizeof(struct hs_ev_connection),
+	[HS_EV_CONNECTION] = HS_EV_CONNECTION_OPEN_SIZE,
 	[HS_EV_ACCEPT] = sizeof(struct hs_ev_socket),
 	[HS_EV_LISTENER] = sizeof(struct hs_ev_listener),
 	[HS_EV_RETRANSMIT] = sizeof(struct hs_ev_retransmit),
@@ -22,6 +21,9 @@ int hs_record_check(const struct hs_event *event, size_t size)
 	if (size < sizeof(*event) || event->size > size || event->size % 8)
 		return -EBADMSG;
 	if (!event->kind || event->kind >= HS_EV_MAX || event->size < minimum[event->kind])
+		return -EBADMSG;
+	if (event->kind == HS_EV_CONNECTION && event->size < sizeof(struct hs_ev_connection) &&
+	    ((const struct hs_ev_socket *)event)->phase != HS_PHASE_OPEN)
 		return -EBADMSG;
 	return 0;
 }

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fake_model.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Appends to a list by hh.next. */
+#define APPEND(list, item)                                                         \
+	do {                                                                       \
+		void **at_ = (void **)&(list);                                     \
+		while (*at_)                                                       \
+			at_ = &((__typeof__(item))*at_)->hh.next;                  \
+		*at_ = (item);                                                     \
+	} while (0)
+
+#define FREE_ALL(list)                                                             \
+	for (void *next_, *item_ = (list); item_; item_ = next_) {                 \
+		next_ = ((__typeof__(list))item_)->hh.next;                        \
+		free(item_);                                                       \
+	}
+
+struct hs_model *fake_new(void)
+{
+	struct hs_model *model = calloc(1, sizeof(*model));
+
+	model->now_ns = HS_NS_PER_SEC;
+	model->log_next = 1;
+	return model;
+}
+
+void fake_free(struct hs_model *model)
+{
+	FREE_ALL(model->workloads);
+	FREE_ALL(model->edges);
+	FREE_ALL(model->listeners);
+	FREE_ALL(model->processes);
+	for (struct fake_connection *next, *at = model->connections; at; at = next) {
+		next = at->next;
+		free(at);
+	}
+	free(model);
+}
+
+struct hs_workload *fake_workload(struct hs_model *model, const char *name, enum hs_workload_kind kind)
+{
+	struct hs_workload *workload;
+
+	for (workload = model->workloads; workload; workload = workload->hh.next) {
+		if (!strcmp(workload->identity.name, name))
+			return workload;
+	}
+	workload = calloc(1, sizeof(*workload));
+	strncpy(workload->identity.name, name, sizeof(workload->identity.name) - 1);
+	workload->kind = kind;
+	APPEND(model->workloads, workload);
+	return workload;
+}
+
+struct hs_edge *fake_edge(struct hs_model *model, const char *client, const char *server, uint16_t port)
+{
+	struct hs_edge *edge = calloc(1, sizeof(*edge));
+
+	edge->key.client = fake_workload(model, client, HS_WORKLOAD_PROCESS);
+	edge->key.server = fake_workload(model, server, HS_WORKLOAD_UNIT);
+	edge->key.server_port = port;
+	APPEND(model->edges, edge);
+	return edge;
+}
+
+struct hs_listener *fake_listener(struct hs_model *model, const char *server, const char *address,
+				  uint16_t port)
+{
+	struct hs_listener *listener = calloc(1, sizeof(*listener));
+
+	if (server)
+		listener->workload = fake_workload(model, server, HS_WORKLOAD_UNIT);
+	fake_address(listener->address, address);
+	listener->port = port;
+	APPEND(model->listeners, listener);
+	return listener;
+}
+
+struct hs_process *fake_process(struct hs_model *model, uint32_t pid, const char *comm)
+{
+	struct hs_process *process = calloc(1, sizeof(*process));
+
+	process->pid = pid;
+	strncpy(process->comm, comm, sizeof(process->comm) - 1);
+	APPEND(model->processes, process);
+	return process;
+}
+
+struct hs_connection *fake_connection(struct hs_model *model)
+{
+	struct fake_connection *made = calloc(1, sizeof(*made));
+
+	made->next = model->connections;
+	model->connections = made;
+	model->connection_count++;
+	return &made->connection;
+}
+
+struct hs_log_entry *fake_event(struct hs_model *model, enum hs_log_type type)
+{
+	struct hs_log_entry *entry = &model->log[model->log_next % FAKE_LOG];
+
+	*entry = (struct hs_log_entry){ .type = type, .time_ns = model->now_ns, .reset_reason = -1 };
+	entry->number = model->log_next++;
+	return entry;
+}
+
+void fake_address(uint8_t address[16], const char *text)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (inet_pton(AF_INET, text, address + sizeof(mapped)) == 1)
+		memcpy(address, mapped, sizeof(mapped));
+	else
+		inet_pton(AF_INET6, text, address);
+}
+
+struct hs_view *fake_view(struct hs_model *model)
+{
+	static const struct hs_hook_status hooks[] = {
+		{ .hook = "connect", .gives = "calls", .lost = "errors", .attached = true, .rung = 1,
+		  .rungs = 2, .ladder = { { "fexit", true, -EPERM, "no \"BTF\"\nfor it" },
+					  { "syscalls", true, 0, "" } } },
+		{ .hook = "retransmit", .gives = "kinds", .lost = "kinds", .rung = -1, .rungs = 1,
+		  .ladder = { { "tp_btf", true, -EACCES, "" } } },
+	};
+	static const struct hs_stage dropped[] = { { "ring_connection", 7 }, { "edges", 0 } };
+	static const struct hs_capability capabilities[] = { { "CAP_BPF", "to load programs", true } };
+	static struct hs_view view;
+
+	view = (struct hs_view){
+		.model = model,
+		.clock = { .realtime_offset_ns = 1767225600 * (int64_t)HS_NS_PER_SEC }, /* 2026-01-01 */
+		.hooks = hooks, .hook_count = 2,
+		.dropped = dropped, .dropped_count = 2,
+		.capabilities = capabilities, .capability_count = 1,
+		.kernel = "6.1.0", .btf = "/sys/kernel/btf/vmlinux", .cgroup_root = "", .tracefs = "mounted",
+		.cpu = "x86_64", .ready = true, .started_ns = HS_NS_PER_SEC / 2,
+		.map_bytes = 4096, .pass_count = 3, .pass_seconds = 0.25,
+	};
+	return &view;
+}
+
+const struct hs_model_counters *hs_model_counters(const struct hs_model *model)
+{
+	return &model->counters;
+}
+
+uint64_t hs_model_now(const struct hs_model *model)
+{
+	return model->now_ns;
+}
+
+const struct hs_edge *hs_model_edges(const struct hs_model *model)
+{
+	return model->edges;
+}
+
+const struct hs_listener *hs_model_listeners(const struct hs_model *model)
+{
+	return model->listeners;
+}
+
+const struct hs_connection *hs_model_next_connection(const struct hs_model *model,
+						     const struct hs_connection *previous)
+{
+	const struct fake_connection *at = (const void *)previous;
+
+	at = at ? at->next : model->connections;
+	return at ? &at->connection : NULL;
+}
+
+size_t hs_model_connection_count(const struct hs_model *model)
+{
+	return model->connection_count;
+}
+
+const struct hs_process *hs_model_process(const struct hs_model *model, uint32_t pid)
+{
+	const struct hs_process *process = model->processes;
+
+	while (process && process->pid != pid)
+		process = process->hh.next;
+	return process;
+}
+
+const struct hs_log_entry *hs_model_log(const struct hs_model *model, uint64_t from)
+{
+	uint64_t oldest = model->log_next > FAKE_LOG ? model->log_next - FAKE_LOG : 1;
+
+	if (from < oldest)
+		from = oldest;
+	return from < model->log_next ? &model->log[from % FAKE_LOG] : NULL;
+}
+
+uint64_t hs_model_log_end(const struct hs_model *model)
+{
+	return model->log_next;
+}

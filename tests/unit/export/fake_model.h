@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A model that holds what a test puts into it: the readers of model/model.h over plain lists,
+ * so that the exporters are tested without the records that would lead there.
+ */
+#ifndef FAKE_MODEL_H
+#define FAKE_MODEL_H
+
+#include "export/view.h"
+
+#define FAKE_LOG 64
+
+struct fake_connection {
+	struct hs_connection connection; /* first */
+	struct fake_connection *next;
+};
+
+struct hs_model {
+	struct hs_model_counters counters;
+	uint64_t now_ns;
+	struct hs_workload *workloads; /* lists by hh.next, in the order of being added */
+	struct hs_edge *edges;
+	struct hs_listener *listeners;
+	struct hs_process *processes;
+	struct fake_connection *connections;
+	size_t connection_count;
+	struct hs_log_entry log[FAKE_LOG];
+	uint64_t log_next;
+};
+
+struct hs_model *fake_new(void); /* its time is 1 s */
+void fake_free(struct hs_model *model);
+
+/* Made when it is new. All pointers stay valid until fake_free(). */
+struct hs_workload *fake_workload(struct hs_model *model, const char *name, enum hs_workload_kind kind);
+struct hs_edge *fake_edge(struct hs_model *model, const char *client, const char *server, uint16_t port);
+struct hs_listener *fake_listener(struct hs_model *model, const char *server, const char *address,
+				  uint16_t port);
+struct hs_process *fake_process(struct hs_model *model, uint32_t pid, const char *comm);
+struct hs_connection *fake_connection(struct hs_model *model);
+struct hs_log_entry *fake_event(struct hs_model *model, enum hs_log_type type);
+
+/* "10.0.0.1" or "::1". */
+void fake_address(uint8_t address[16], const char *text);
+
+/* A view of it: two hooks, two stages, ready. Valid until the next call. */
+struct hs_view *fake_view(struct hs_model *model);
+
+#endif
