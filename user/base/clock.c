@@ -52,7 +52,8 @@ static char *put_date(char *at, uint64_t days)
 	uint64_t day_of_era = since_0000 % 146097;
 	uint64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
 				day_of_era / 146096) / 365;
-	uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	uint64_t day_of_year =
+		day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	uint64_t month = (5 * day_of_year + 2) / 153; /* 0: March */
 	uint64_t day = day_of_year - (153 * month + 2) / 5 + 1;
 

@@ -93,7 +93,8 @@ static const char *setting(const struct hs_args *args, const char *name, const c
 static int serve(struct agent *agent, const struct hs_args *args)
 {
 	struct hs_http_config config = {
-		.listen = setting(args, "listen", agent->config.listen),
+		.listen = hs_args_flag(args, "no-listen") ? NULL :
+			setting(args, "listen", agent->config.listen),
 		.socket = setting(args, "socket", agent->config.socket),
 		.lock = lock,
 		.unlock = unlock,
@@ -108,7 +109,8 @@ static int serve(struct agent *agent, const struct hs_args *args)
 		return HS_EXIT_FAILURE;
 	}
 	hs_engine_add_stage(agent->engine, "event_stream", missed, agent->http);
-	hs_log(HS_LOG_INFO, "serving on %s and %s", config.listen, config.socket);
+	hs_log(HS_LOG_INFO, "serving on %s%s%s", config.listen ? config.listen : "",
+	       config.listen ? " and " : "", config.socket);
 	return HS_EXIT_OK;
 }
 

@@ -98,7 +98,7 @@ static cfg_t *make_parser(void)
 		CFG_STR("socket", NULL, CFGF_NONE),
 		CFG_STR("log_level", NULL, CFGF_NONE),
 		CFG_STR("disable", NULL, CFGF_NONE),
-		CFG_INT("ring_kbytes", 2048, CFGF_NONE),
+		CFG_INT("ring_kbytes", 0, CFGF_NONE),
 		CFG_INT("snapshot_milliseconds", 1000, CFGF_NONE),
 		CFG_INT("max_connections", model->max_connections, CFGF_NONE),
 		CFG_INT("max_edges", model->max_edges, CFGF_NONE),

@@ -179,11 +179,14 @@ static void start_colors(void)
 static SCREEN *open_screen(bool color)
 {
 	SCREEN *screen;
+	bool able;
 	int error;
 
-	if (setupterm(NULL, STDOUT_FILENO, &error) != OK || !tigetstr("cup"))
+	if (setupterm(NULL, STDOUT_FILENO, &error) != OK)
 		return NULL;
-	screen = newterm(NULL, stdout, stdin);
+	able = tigetstr("cup");
+	del_curterm(cur_term);
+	screen = able ? newterm(NULL, stdout, stdin) : NULL;
 	if (!screen)
 		return NULL;
 	if (color && has_colors())

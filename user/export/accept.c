@@ -31,7 +31,8 @@ static size_t find(const char *text, size_t len, char c)
 }
 
 /* One parameter, name=value. */
-static bool param_is(const char *text, size_t len, const char *name, const char **value, size_t *value_len)
+static bool param_is(const char *text, size_t len, const char *name, const char **value,
+		     size_t *value_len)
 {
 	size_t name_len = find(text, len, '=');
 	const char *key = text;
@@ -71,7 +72,8 @@ static unsigned parse_quality(const struct hs_accept *item)
 	const char *text = hs_accept_param(item, "q", &len);
 	unsigned quality, unit = 1000;
 
-	if (!text || !len || len > 5 || (*text != '0' && *text != '1') || (len > 1 && text[1] != '.'))
+	if (!text || !len || len > 5 || (*text != '0' && *text != '1') ||
+	    (len > 1 && text[1] != '.'))
 		return 1000;
 	quality = (unsigned)(*text - '0') * unit;
 	for (size_t i = 2; i < len; i++) {

@@ -22,7 +22,8 @@ static int reserve(struct hs_blob *blob, size_t needed)
 	if (blob->data)
 		data = mremap(blob->data, blob->capacity, capacity, MREMAP_MAYMOVE);
 	else
-		data = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		data = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0);
 	if (data == MAP_FAILED)
 		return -ENOMEM;
 	blob->data = data;
@@ -49,7 +50,8 @@ FILE *hs_blob_open(struct hs_blob *blob)
 /* 15: the largest window; 16: with gzip's header. */
 int hs_blob_gzip(const struct hs_blob *raw, struct hs_blob *gzip)
 {
-	z_stream stream = { .next_in = (unsigned char *)raw->data, .avail_in = (unsigned)raw->size };
+	z_stream stream = { .next_in = (unsigned char *)raw->data,
+			    .avail_in = (unsigned)raw->size };
 	int end = Z_OK;
 
 	if (raw->size > UINT32_MAX ||
@@ -57,7 +59,8 @@ int hs_blob_gzip(const struct hs_blob *raw, struct hs_blob *gzip)
 		return -ENOMEM;
 	if (!reserve(gzip, deflateBound(&stream, raw->size))) {
 		stream.next_out = (unsigned char *)gzip->data;
-		stream.avail_out = (unsigned)(gzip->capacity < UINT32_MAX ? gzip->capacity : UINT32_MAX);
+		stream.avail_out =
+			(unsigned)(gzip->capacity < UINT32_MAX ? gzip->capacity : UINT32_MAX);
 		end = deflate(&stream, Z_FINISH);
 		gzip->size = stream.total_out;
 	}

@@ -13,7 +13,8 @@ static const struct format {
 	[HS_EXPOSITION_TEXT] = { "text/plain", "text/*", "0.0.4",
 				 "text/plain; version=0.0.4; charset=utf-8" },
 	[HS_EXPOSITION_OPENMETRICS] = { "application/openmetrics-text", "application/*", "1.0.0",
-					"application/openmetrics-text; version=1.0.0; charset=utf-8" },
+					"application/openmetrics-text; version=1.0.0; "
+					"charset=utf-8" },
 };
 
 /* How well an item of the header fits: the most specific one decides on the quality. */
@@ -37,8 +38,9 @@ static enum fit fit_of(const struct hs_accept *item, const struct format *format
 		return FIT_NONE;
 	if (!version)
 		return FIT_SUBTYPE;
-	return len == strlen(format->version) && !memcmp(version, format->version, len) ? FIT_VERSION :
-											   FIT_NONE;
+	return len == strlen(format->version) && !memcmp(version, format->version, len)
+		       ? FIT_VERSION
+		       : FIT_NONE;
 }
 
 static struct match match_of(const char *accept, const struct format *format)
@@ -55,7 +57,7 @@ static struct match match_of(const char *accept, const struct format *format)
 	return best;
 }
 
-/* Of equals the one that was named more exactly. One that accepts neither gets text all the same. */
+/* Of equals the one that was named more exactly. One that accepts neither gets text. */
 enum hs_exposition hs_exposition_negotiate(const char *accept)
 {
 	struct match text = match_of(accept, &formats[HS_EXPOSITION_TEXT]);

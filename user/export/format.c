@@ -91,7 +91,8 @@ static size_t put_wide(FILE *out, const char *text)
 
 	while ((text[len] & 0x80) && len < sizeof(clean) - 1)
 		len++;
-	while (len > 4 && (text[len] & 0xc0) == 0x80) /* inside of a character: leave it for the next */
+	while (len > 4 &&
+	       (text[len] & 0xc0) == 0x80) /* inside of a character: leave it for the next */
 		len--;
 	fwrite_unlocked(clean, 1, hs_utf8_copy(clean, sizeof(clean), text, len), out);
 	return len;

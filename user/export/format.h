@@ -13,7 +13,7 @@
 /* Each returns the length. text is NUL-ended. */
 size_t hs_format_number(char text[HS_NUMBER_LEN], uint64_t value);
 
-/* 15 significant digits, always with a point or an exponent: "0.5", "3.0", "1e-07". value is finite. */
+/* 15 significant digits and a point or an exponent: "0.5", "3.0", "1e-07". value is finite. */
 size_t hs_format_real(char text[HS_NUMBER_LEN], double value);
 
 /* value / per_second, exactly; per_second is a power of ten: 1500 and 1000 give "1.5". */

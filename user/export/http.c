@@ -19,15 +19,12 @@
 
 static struct MHD_Daemon *start_daemon(struct hs_http *http, int fd, unsigned per_address)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-				hs_http_handle, http,
-				MHD_OPTION_LISTEN_SOCKET, fd,
-				MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,
-				MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address,
-				MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS,
-				MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
-				MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES,
-				MHD_OPTION_END);
+	return MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+		hs_http_handle, http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		MAX_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address,
+		MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_END);
 }
 
 /* The library's threads take over the mask: signals are the main thread's business. */
@@ -50,7 +47,8 @@ static int start_daemons(struct hs_http *http, char *message, size_t size)
 	for (int i = 0; i < 2 && !error; i++) {
 		if (fds[i] < 0)
 			continue;
-		http->daemons[i] = start_daemon(http, fds[i], i || http->tcp.loopback ? 0 : MAX_PER_ADDRESS);
+		http->daemons[i] =
+			start_daemon(http, fds[i], i || http->tcp.loopback ? 0 : MAX_PER_ADDRESS);
 		if (!http->daemons[i])
 			error = -(errno ? errno : ENOMEM);
 	}
@@ -78,7 +76,8 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-int hs_http_start(const struct hs_http_config *config, struct hs_http **http, char *message, size_t size)
+int hs_http_start(const struct hs_http_config *config, struct hs_http **http, char *message,
+		  size_t size)
 {
 	struct hs_http *server = calloc(1, sizeof(*server));
 	int error;
@@ -129,9 +128,15 @@ void hs_http_stop(struct hs_http *http)
 
 void hs_http_wake(struct hs_http *http)
 {
+	if (http)
+		hs_followers_wake(&http->followers);
+}
+
+void hs_http_tick(struct hs_http *http)
+{
 	if (!http)
 		return;
-	hs_followers_wake(&http->followers);
+	hs_followers_reap(&http->followers);
 	hs_cache_expire(&http->cache);
 }
 

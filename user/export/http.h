@@ -33,11 +33,20 @@ struct hs_http;
  * Starts serving. 0 and *http, or -errno with a line for the user in message (address in
  * use, bad address, path not writable …).
  */
-int hs_http_start(const struct hs_http_config *config, struct hs_http **http, char *message, size_t size);
+int hs_http_start(const struct hs_http_config *config, struct hs_http **http, char *message,
+		  size_t size);
+
+/* Ends all connections, streams too. NULL is fine; the caller must not hold the model's lock. */
 void hs_http_stop(struct hs_http *http);
 
-/* New events are in the model: wake the streams that wait. Cheap when nobody does. */
+/* New events are in the model: wake the streams that wait. Cheap when nobody does; NULL is fine. */
 void hs_http_wake(struct hs_http *http);
+
+/*
+ * About once a second: lets go of bodies that are too old to be given again (they can be large)
+ * and of streams whose clients have gone while nothing happened. Cheap; NULL is fine.
+ */
+void hs_http_tick(struct hs_http *http);
 
 /* Clients that stream events now, and events that slow ones have missed so far. */
 unsigned hs_http_followers(const struct hs_http *http);

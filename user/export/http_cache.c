@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "export/http.h"
 
-void hs_cache_init(struct hs_cache *cache, int (*render)(void *arg, unsigned slot, FILE *out), void *arg)
+void hs_cache_init(struct hs_cache *cache, int (*render)(void *arg, unsigned slot, FILE *out),
+		   void *arg)
 {
 	*cache = (struct hs_cache){ .render = render, .arg = arg };
 	pthread_mutex_init(&cache->lock, NULL);

@@ -43,7 +43,8 @@ struct hs_cache {
 	void *arg;
 };
 
-void hs_cache_init(struct hs_cache *cache, int (*render)(void *arg, unsigned slot, FILE *out), void *arg);
+void hs_cache_init(struct hs_cache *cache, int (*render)(void *arg, unsigned slot, FILE *out),
+		   void *arg);
 void hs_cache_free(struct hs_cache *cache); /* all bodies must have been put back */
 
 /*

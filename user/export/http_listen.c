@@ -46,7 +46,8 @@ static int cannot_listen(char *message, size_t size, const char *listen, int err
 		if (advices[i].error == error)
 			text = advices[i].text;
 	}
-	return fail(message, size, error, "cannot listen on %s: %s%s", listen, strerror(error), text);
+	return fail(message, size, error, "cannot listen on %s: %s%s", listen, strerror(error),
+		    text);
 }
 
 /* 1 to 5 digits, to 65535. */
@@ -137,8 +138,10 @@ int hs_listen_tcp(const char *listen, struct hs_tcp_listener *listener, char *me
 	int error, fd;
 
 	if (!split(listen, host, &port))
-		return fail(message, size, EINVAL, "bad address \"%s\" for --listen: expected ADDR:PORT "
-			    "such as 127.0.0.1:9464, [::1]:9464 or :9464", listen);
+		return fail(message, size, EINVAL,
+			    "bad address \"%s\" for --listen: expected ADDR:PORT "
+			    "such as 127.0.0.1:9464, [::1]:9464 or :9464",
+			    listen);
 	error = resolve(host, port, &found);
 	if (error)
 		return fail(message, size, EADDRNOTAVAIL, "cannot listen on %s: %s", listen,
@@ -156,7 +159,8 @@ int hs_listen_tcp(const char *listen, struct hs_tcp_listener *listener, char *me
 static bool is_alive(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool alive = fd >= 0 && (!connect(fd, (const void *)address, sizeof(*address)) || errno == EAGAIN);
+	bool alive = fd >= 0 &&
+		     (!connect(fd, (const void *)address, sizeof(*address)) || errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);

@@ -54,7 +54,9 @@ static bool parse_follow(struct hs_events_query *query, const char *value)
 	static const struct word {
 		const char *word;
 		bool follow;
-	} words[] = { { "", true }, { "1", true }, { "true", true }, { "0", false }, { "false", false } };
+	} words[] = {
+		{ "", true }, { "1", true }, { "true", true }, { "0", false }, { "false", false }
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (!strcmp(value, words[i].word)) {
@@ -71,7 +73,8 @@ static const struct parameter {
 	const char *expected;
 } parameters[] = {
 	{ "last", parse_last, "a number of events such as 20" },
-	{ "since", parse_since, "a time such as 2026-01-31T12:00:00Z or a duration such as 30s, 5m or 2h" },
+	{ "since", parse_since,
+	  "a time such as 2026-01-31T12:00:00Z or a duration such as 30s, 5m or 2h" },
 	{ "follow", parse_follow, "1, true, 0 or false" },
 };
 
@@ -85,8 +88,8 @@ bool hs_events_query_set(struct hs_events_query *query, const char *name, const 
 			continue;
 		if (parameter->parse(query, value ? value : ""))
 			return true;
-		snprintf(message, size, "bad value \"%s\" for %s: expected %s", value ? value : "", name,
-			 parameter->expected);
+		snprintf(message, size, "bad value \"%s\" for %s: expected %s", value ? value : "",
+			 name, parameter->expected);
 		return false;
 	}
 	snprintf(message, size, "unknown parameter \"%s\": expected last, since or follow", name);

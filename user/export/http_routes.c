@@ -20,7 +20,15 @@
 #define ALLOWED_METHODS MHD_HTTP_METHOD_GET ", " MHD_HTTP_METHOD_HEAD
 
 /* Slots of the cache: the documents, and the two forms of the metrics. */
-enum slot { SLOT_TEXT, SLOT_OPENMETRICS, SLOT_GRAPH, SLOT_CONNECTIONS, SLOT_LISTENERS, SLOT_STATUS, SLOT_MAX };
+enum slot {
+	SLOT_TEXT,
+	SLOT_OPENMETRICS,
+	SLOT_GRAPH,
+	SLOT_CONNECTIONS,
+	SLOT_LISTENERS,
+	SLOT_STATUS,
+	SLOT_MAX
+};
 static_assert(SLOT_MAX <= HS_CACHE_SLOTS, "slots");
 
 static const char *const documents[SLOT_MAX] = {
@@ -34,8 +42,8 @@ static int write_slot(FILE *out, unsigned slot, const struct hs_view *view)
 {
 	if (documents[slot])
 		return hs_json_document(out, documents[slot], view);
-	return hs_prometheus_write(out, slot == SLOT_TEXT ? HS_EXPOSITION_TEXT : HS_EXPOSITION_OPENMETRICS,
-				   view);
+	return hs_prometheus_write(
+		out, slot == SLOT_TEXT ? HS_EXPOSITION_TEXT : HS_EXPOSITION_OPENMETRICS, view);
 }
 
 int hs_http_render(void *arg, unsigned slot, FILE *out)
@@ -89,7 +97,8 @@ static void write_error(FILE *out, const char *message)
 	hs_json_end(&json);
 }
 
-enum MHD_Result hs_http_error(struct MHD_Connection *connection, unsigned status, const char *format, ...)
+enum MHD_Result hs_http_error(struct MHD_Connection *connection, unsigned status,
+			      const char *format, ...)
 {
 	char message[512], body[sizeof(message) * 6 + 128]; /* "\u0001" is six times its byte */
 	FILE *out = fmemopen(body, sizeof(body), "w");
@@ -144,8 +153,8 @@ static struct MHD_Response *send_body(struct hs_body *body, bool gzip)
 			.blob = gzip ? &body->gzip : &body->raw,
 			.until_ns = hs_monotonic_ns() + MAX_SEND_NS,
 		};
-		response = MHD_create_response_from_callback(sending->blob->size, BLOCK_BYTES, read_body,
-							     sending, free_sending);
+		response = MHD_create_response_from_callback(sending->blob->size, BLOCK_BYTES,
+							     read_body, sending, free_sending);
 	}
 	if (!response) {
 		hs_body_put(body);
@@ -169,7 +178,8 @@ static const char *header(const struct request *request, const char *name)
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
-static enum MHD_Result answer_slot(const struct request *request, unsigned slot, const char *content_type)
+static enum MHD_Result answer_slot(const struct request *request, unsigned slot,
+				   const char *content_type)
 {
 	bool gzip = hs_accept_gzip(header(request, MHD_HTTP_HEADER_ACCEPT_ENCODING));
 	struct hs_body *body;
@@ -188,7 +198,8 @@ static enum MHD_Result answer_document(const struct request *request)
 
 static enum MHD_Result answer_metrics(const struct request *request)
 {
-	enum hs_exposition exposition = hs_exposition_negotiate(header(request, MHD_HTTP_HEADER_ACCEPT));
+	enum hs_exposition exposition =
+		hs_exposition_negotiate(header(request, MHD_HTTP_HEADER_ACCEPT));
 
 	return answer_slot(request, exposition == HS_EXPOSITION_TEXT ? SLOT_TEXT : SLOT_OPENMETRICS,
 			   hs_exposition_content_type(exposition));
@@ -207,7 +218,8 @@ static enum MHD_Result answer_probe(const struct request *request,
 	const char *reason = wrong(config->lock(config->arg, false));
 
 	config->unlock(config->arg);
-	return hs_http_text(request->connection, reason ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
+	return hs_http_text(request->connection,
+			    reason ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
 			    reason ? reason : "ok\n");
 }
 
@@ -273,7 +285,8 @@ static const struct route {
 	{ "/readyz", answer_readyz, 0 },
 };
 
-static enum MHD_Result route(struct hs_http *http, struct MHD_Connection *connection, const char *url)
+static enum MHD_Result route(struct hs_http *http, struct MHD_Connection *connection,
+			     const char *url)
 {
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
 		const struct request request = { http, connection, routes[i].slot };
@@ -281,8 +294,8 @@ static enum MHD_Result route(struct hs_http *http, struct MHD_Connection *connec
 		if (!strcmp(url, routes[i].path))
 			return routes[i].answer(&request);
 	}
-	return hs_http_error(connection, MHD_HTTP_NOT_FOUND, "no such path: %.256s; / lists what there is",
-			     url);
+	return hs_http_error(connection, MHD_HTTP_NOT_FOUND,
+			     "no such path: %.256s; / lists what there is", url);
 }
 
 enum MHD_Result hs_http_handle(void *cls, struct MHD_Connection *connection, const char *url,

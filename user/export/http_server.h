@@ -37,8 +37,8 @@ struct hs_http {
 
 /* Answers. Each queues a response on the connection. */
 enum MHD_Result hs_http_text(struct MHD_Connection *connection, unsigned status, const char *text);
-__attribute__((format(printf, 3, 4)))
-enum MHD_Result hs_http_error(struct MHD_Connection *connection, unsigned status, const char *format, ...);
+__attribute__((format(printf, 3, 4))) enum MHD_Result hs_http_error(
+	struct MHD_Connection *connection, unsigned status, const char *format, ...);
 enum MHD_Result hs_http_events(struct hs_http *http, struct MHD_Connection *connection);
 
 /* Queues and lets go of response; NULL (no memory) closes the connection. */

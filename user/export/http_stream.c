@@ -242,10 +242,12 @@ static void keep_open(struct hs_stream *stream)
 {
 	static const int on = 1, idle_seconds = 30, interval_seconds = 10, probes = 3;
 
-	MHD_set_connection_option(stream->connection, MHD_CONNECTION_OPTION_TIMEOUT, STALLED_SECONDS);
+	MHD_set_connection_option(stream->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+				  STALLED_SECONDS);
 	setsockopt(stream->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	setsockopt(stream->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof(idle_seconds));
-	setsockopt(stream->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds, sizeof(interval_seconds));
+	setsockopt(stream->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds,
+		   sizeof(interval_seconds));
 	setsockopt(stream->fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
@@ -259,7 +261,8 @@ static struct MHD_Response *make_stream(struct hs_http *http, struct MHD_Connect
 		return NULL;
 	stream->http = http;
 	stream->connection = connection;
-	stream->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	stream->fd =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	stream->follow = query->follow;
 	set_range(stream, query);
 	if (query->follow) {
@@ -267,8 +270,8 @@ static struct MHD_Response *make_stream(struct hs_http *http, struct MHD_Connect
 		list_add(&http->followers, stream);
 		http->followers.count++;
 	}
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream,
-						     free_stream);
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream,
+						     stream, free_stream);
 	if (!response)
 		free_stream(stream);
 	return response;
@@ -279,7 +282,8 @@ struct parse {
 	char message[256]; /* "": well so far */
 };
 
-static enum MHD_Result parse_argument(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result parse_argument(void *cls, enum MHD_ValueKind kind, const char *name,
+				      const char *value)
 {
 	struct parse *parse = cls;
 

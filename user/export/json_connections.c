@@ -162,7 +162,8 @@ static void put_end(struct hs_json *json, const struct hs_view *view,
 /* The first end of this node that is still open says how the connection stands. */
 static void put_state(struct hs_json *json, const struct hs_connection *connection)
 {
-	const struct hs_end *client = &connection->end[HS_CLIENT], *server = &connection->end[HS_SERVER];
+	const struct hs_end *client = &connection->end[HS_CLIENT],
+			    *server = &connection->end[HS_SERVER];
 	const struct hs_end *end = client->here && !client->closed ? client : server;
 
 	if (end->here)

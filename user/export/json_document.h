@@ -24,8 +24,8 @@ extern const char *const hs_json_side[HS_SIDES]; /* "client", "server" */
 const char *hs_workload_kind_name(enum hs_workload_kind kind);
 
 void hs_json_put_end(struct hs_json *json, const char *key, const struct hs_json_end *end);
-void hs_json_put_histogram(struct hs_json *json, const char *key, const struct hs_histogram *histogram,
-			   const struct hs_buckets *buckets);
+void hs_json_put_histogram(struct hs_json *json, const char *key,
+			   const struct hs_histogram *histogram, const struct hs_buckets *buckets);
 
 /* An object with those of HS_RETRANSMIT_MAX counts that are not 0. */
 void hs_json_put_retransmits(struct hs_json *json, const char *key, const uint64_t *counts);

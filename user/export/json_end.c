@@ -41,7 +41,8 @@ static void put_workload(struct hs_json *json, const struct hs_workload *workloa
 static void put_stranger(struct hs_json *json, const char *address)
 {
 	hs_json_put_text(json, "name", *address ? address : "unknown");
-	hs_json_put_text(json, "kind", kind_names[*address ? HS_WORKLOAD_ADDRESS : HS_WORKLOAD_OTHER]);
+	hs_json_put_text(json, "kind",
+			 kind_names[*address ? HS_WORKLOAD_ADDRESS : HS_WORKLOAD_OTHER]);
 }
 
 /* The client of a connect that failed at once has neither; a listener on 0.0.0.0 has a port. */
@@ -71,8 +72,8 @@ void hs_json_put_end(struct hs_json *json, const char *key, const struct hs_json
 	hs_json_close(json, '}');
 }
 
-void hs_json_put_histogram(struct hs_json *json, const char *key, const struct hs_histogram *histogram,
-			   const struct hs_buckets *buckets)
+void hs_json_put_histogram(struct hs_json *json, const char *key,
+			   const struct hs_histogram *histogram, const struct hs_buckets *buckets)
 {
 	hs_json_open(json, key, '{');
 	hs_json_put_number(json, "count", hs_histogram_total(histogram));

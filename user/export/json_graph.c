@@ -116,7 +116,8 @@ static void put_totals(struct hs_json *json, const struct hs_edge *edge)
 
 static void put_durations(struct hs_json *json, const struct hs_edge *edge)
 {
-	hs_json_put_histogram(json, "connect_duration", &edge->connect_duration, &hs_buckets_handshake);
+	hs_json_put_histogram(json, "connect_duration", &edge->connect_duration,
+			      &hs_buckets_handshake);
 	hs_json_put_histogram(json, "accept_delay", &edge->accept_delay, &hs_buckets_handshake);
 	hs_json_put_histogram(json, "connection_duration", &edge->connection_duration,
 			      &hs_buckets_connection);

@@ -26,7 +26,8 @@ static int compare_listeners(const void *left, const void *right)
 	return order ? order : compare_numbers(a->cookie, b->cookie);
 }
 
-static void put_end(struct hs_json *json, const struct hs_view *view, const struct hs_listener *listener)
+static void put_end(struct hs_json *json, const struct hs_view *view,
+		    const struct hs_listener *listener)
 {
 	const struct hs_json_end end = {
 		.workload = listener->workload,
@@ -55,7 +56,8 @@ static void put_listener(struct hs_json *json, const struct hs_view *view,
 	hs_json_put_number(json, "accepts", listener->accepts);
 	/* Nobody waits: 0. Somebody waits and the kernel could not tell how long: absent. */
 	if (listener->oldest_wait_ns || !listener->backlog)
-		hs_json_put_seconds(json, "oldest_wait_seconds", listener->oldest_wait_ns, HS_NS_PER_SEC);
+		hs_json_put_seconds(json, "oldest_wait_seconds", listener->oldest_wait_ns,
+				    HS_NS_PER_SEC);
 	hs_json_put_histogram(json, "accept_delay", &listener->accept_delay, &hs_buckets_handshake);
 	hs_json_put_time(json, "first_seen", &view->clock, listener->first_seen_ns);
 	hs_json_close(json, '}');

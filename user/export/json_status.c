@@ -72,7 +72,7 @@ int hs_json_status(struct hs_json *json, const struct hs_view *view)
 	uint64_t now = hs_model_now(view->model);
 
 	hs_json_put_text(json, "version", HS_VERSION);
-	hs_json_put_text(json, "revision", HS_REVISION);
+	hs_json_put_text(json, "revision", hs_revision);
 	hs_json_put_bool(json, "ready", view->ready);
 	if (view->started_ns && now >= view->started_ns)
 		hs_json_put_seconds(json, "uptime_seconds", now - view->started_ns, HS_NS_PER_SEC);

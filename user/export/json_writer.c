@@ -146,7 +146,8 @@ void hs_json_put_real(struct hs_json *json, const char *key, double value)
 		put_raw(json, key, text, hs_format_real(text, value));
 }
 
-void hs_json_put_time(struct hs_json *json, const char *key, const struct hs_clock *clock, uint64_t time_ns)
+void hs_json_put_time(struct hs_json *json, const char *key, const struct hs_clock *clock,
+		      uint64_t time_ns)
 {
 	char text[HS_TIME_LEN];
 

@@ -34,14 +34,16 @@ void hs_json_put_text(struct hs_json *json, const char *key, const char *text);
 void hs_json_put_bool(struct hs_json *json, const char *key, bool value);
 void hs_json_put_number(struct hs_json *json, const char *key, uint64_t value);
 void hs_json_put_integer(struct hs_json *json, const char *key, int64_t value);
-void hs_json_put_seconds(struct hs_json *json, const char *key, uint64_t value, uint64_t per_second);
+void hs_json_put_seconds(struct hs_json *json, const char *key, uint64_t value,
+			 uint64_t per_second);
 
 /* These write nothing when there is nothing to tell: NULL or "", 0, NaN, time 0, errno 0. */
 void hs_json_put_known_text(struct hs_json *json, const char *key, const char *text);
 void hs_json_put_known_number(struct hs_json *json, const char *key, uint64_t value);
 void hs_json_put_known_ns(struct hs_json *json, const char *key, uint64_t ns); /* as seconds */
 void hs_json_put_real(struct hs_json *json, const char *key, double value);
-void hs_json_put_time(struct hs_json *json, const char *key, const struct hs_clock *clock, uint64_t time_ns);
+void hs_json_put_time(struct hs_json *json, const char *key, const struct hs_clock *clock,
+		      uint64_t time_ns);
 void hs_json_put_errno(struct hs_json *json, const char *key, int error); /* "ECONNREFUSED" */
 
 #endif

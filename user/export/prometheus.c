@@ -19,91 +19,93 @@ static const struct hs_family_type histogram = { "histogram", "histogram", "" };
 static const struct hs_family_type info = { "info", "gauge", "_info" };
 
 #define EDGE(member) HS_SERIES_EDGES, offsetof(struct hs_edge, member), NULL
-#define EDGE_HISTOGRAM(member, buckets) HS_SERIES_EDGES, offsetof(struct hs_edge, member), &(buckets)
+#define EDGE_HISTOGRAM(member, buckets)                                                            \
+	HS_SERIES_EDGES, offsetof(struct hs_edge, member), &(buckets)
 #define LISTEN(member) HS_SERIES_LISTENERS, offsetof(struct hs_listen, member), NULL
 #define SELF(member) HS_SERIES_SELF, offsetof(struct hs_self, member), NULL
 
 static const struct hs_family families[] = {
-	{ "hopscope_tcp_connects", &counter, NULL,
-	  "Connections established.", hs_write_numbers, EDGE(connects) },
+	{ "hopscope_tcp_connects", &counter, NULL, "Connections established.", hs_write_numbers,
+	  EDGE(connects) },
 	{ "hopscope_tcp_connect_failures", &counter, NULL,
 	  "Connects that failed, by what the application got.", hs_write_failures, EDGE(failures) },
 	{ "hopscope_tcp_connects_cancelled", &counter, NULL,
-	  "Connects the application closed before the first SYN was sent again.",
-	  hs_write_numbers, EDGE(cancelled) },
+	  "Connects the application closed before the first SYN was sent again.", hs_write_numbers,
+	  EDGE(cancelled) },
 	{ "hopscope_tcp_connect_duration_seconds", &histogram, "seconds",
-	  "From the SYN to the established connection.",
-	  hs_write_histograms, EDGE_HISTOGRAM(connect_duration, hs_buckets_handshake) },
+	  "From the SYN to the established connection.", hs_write_histograms,
+	  EDGE_HISTOGRAM(connect_duration, hs_buckets_handshake) },
 	{ "hopscope_tcp_accept_delay_seconds", &histogram, "seconds",
-	  "From the established connection to accept() at the server.",
-	  hs_write_histograms, EDGE_HISTOGRAM(accept_delay, hs_buckets_handshake) },
+	  "From the established connection to accept() at the server.", hs_write_histograms,
+	  EDGE_HISTOGRAM(accept_delay, hs_buckets_handshake) },
 	{ "hopscope_tcp_connection_duration_seconds", &histogram, "seconds",
-	  "Life of closed connections, from established to closed.",
-	  hs_write_histograms, EDGE_HISTOGRAM(connection_duration, hs_buckets_connection) },
-	{ "hopscope_tcp_active_connections", &gauge, NULL,
-	  "Connections that are open now.", hs_write_numbers, EDGE(active) },
+	  "Life of closed connections, from established to closed.", hs_write_histograms,
+	  EDGE_HISTOGRAM(connection_duration, hs_buckets_connection) },
+	{ "hopscope_tcp_active_connections", &gauge, NULL, "Connections that are open now.",
+	  hs_write_numbers, EDGE(active) },
 	{ "hopscope_tcp_sent_bytes", &counter, "bytes",
 	  "Payload from client to server, acknowledged.", hs_write_numbers, EDGE(sent_bytes) },
 	{ "hopscope_tcp_received_bytes", &counter, "bytes",
 	  "Payload from server to client, acknowledged.", hs_write_numbers, EDGE(received_bytes) },
 	{ "hopscope_tcp_retransmits", &counter, NULL,
-	  "Segments sent again, by the end that sent them and why.", hs_write_retransmits, EDGE(retransmits) },
-	{ "hopscope_tcp_resets", &counter, NULL,
-	  "RST segments, by the end that sent them.", hs_write_resets, EDGE(resets) },
+	  "Segments sent again, by the end that sent them and why.", hs_write_retransmits,
+	  EDGE(retransmits) },
+	{ "hopscope_tcp_resets", &counter, NULL, "RST segments, by the end that sent them.",
+	  hs_write_resets, EDGE(resets) },
 	{ "hopscope_tcp_rtt_seconds", &histogram, "seconds",
 	  "Smoothed round-trip time of connections, when sampled and at their close.",
 	  hs_write_histograms, EDGE_HISTOGRAM(rtt, hs_buckets_rtt) },
 
-	{ "hopscope_tcp_listen_backlog", &gauge, NULL,
-	  "Connections that wait for accept().", hs_write_numbers, LISTEN(backlog) },
+	{ "hopscope_tcp_listen_backlog", &gauge, NULL, "Connections that wait for accept().",
+	  hs_write_numbers, LISTEN(backlog) },
 	{ "hopscope_tcp_listen_backlog_limit", &gauge, NULL,
 	  "How many may wait before the kernel drops.", hs_write_numbers, LISTEN(backlog_limit) },
 	{ "hopscope_tcp_listen_drops", &counter, NULL,
 	  "Connections and packets the listener dropped.", hs_write_numbers, LISTEN(drops) },
-	{ "hopscope_tcp_listen_syn_queue", &gauge, NULL,
-	  "Handshakes under way at the listener.", hs_write_numbers, LISTEN(syn_queue) },
+	{ "hopscope_tcp_listen_syn_queue", &gauge, NULL, "Handshakes under way at the listener.",
+	  hs_write_numbers, LISTEN(syn_queue) },
 
 	{ "hopscope_dropped", &counter, NULL,
 	  "What the agent lost or left out, by the stage that did.", hs_write_dropped, 0, 0, NULL },
-	{ "hopscope_hook_attached", &gauge, NULL,
-	  "Whether the kernel hook is attached.", hs_write_hooks, 0, 0, NULL },
-	{ "hopscope_hook", &info, NULL,
-	  "Which way of attaching the hook is in use.", hs_write_rungs, 0, 0, NULL },
-	{ "hopscope_build", &info, NULL,
-	  "What was built.", hs_write_build, 0, 0, NULL },
-	{ "hopscope_events", &counter, NULL,
-	  "Event records read, by kind.", hs_write_events, 0, 0, NULL },
+	{ "hopscope_hook_attached", &gauge, NULL, "Whether the kernel hook is attached.",
+	  hs_write_hooks, 0, 0, NULL },
+	{ "hopscope_hook", &info, NULL, "Which way of attaching the hook is in use.",
+	  hs_write_rungs, 0, 0, NULL },
+	{ "hopscope_build", &info, NULL, "What was built.", hs_write_build, 0, 0, NULL },
+	{ "hopscope_events", &counter, NULL, "Event records read, by kind.", hs_write_events, 0, 0,
+	  NULL },
 	{ "hopscope_accepts_unobserved", &counter, NULL,
-	  "Accepted connections whose accept() was not seen.", hs_write_reals, SELF(accepts_unobserved) },
+	  "Accepted connections whose accept() was not seen.", hs_write_reals,
+	  SELF(accepts_unobserved) },
 	{ "hopscope_snapshot_duration_seconds", &gauge, "seconds",
 	  "Time the last pass over all sockets took.", hs_write_reals, SELF(snapshot_seconds) },
-	{ "hopscope_snapshots", &counter, NULL,
-	  "Passes over all sockets.", hs_write_reals, SELF(snapshots) },
-	{ "hopscope_connections", &gauge, NULL,
-	  "Live connections in the model.", hs_write_reals, SELF(connections) },
-	{ "hopscope_edges", &gauge, NULL,
-	  "Edges of the call graph.", hs_write_reals, SELF(edges) },
-	{ "hopscope_map_memory_bytes", &gauge, "bytes",
-	  "Kernel memory of the BPF maps.", hs_write_reals, SELF(map_bytes) },
+	{ "hopscope_snapshots", &counter, NULL, "Passes over all sockets.", hs_write_reals,
+	  SELF(snapshots) },
+	{ "hopscope_connections", &gauge, NULL, "Live connections in the model.", hs_write_reals,
+	  SELF(connections) },
+	{ "hopscope_edges", &gauge, NULL, "Edges of the call graph.", hs_write_reals, SELF(edges) },
+	{ "hopscope_map_memory_bytes", &gauge, "bytes", "Kernel memory of the BPF maps.",
+	  hs_write_reals, SELF(map_bytes) },
 	{ "hopscope_ready", &gauge, NULL,
-	  "Whether hooks are attached and the first snapshot is done.", hs_write_reals, SELF(ready) },
+	  "Whether hooks are attached and the first snapshot is done.", hs_write_reals,
+	  SELF(ready) },
 
-	{ "process_cpu_seconds", &counter, "seconds",
-	  "User and system CPU time of the agent.", hs_write_reals, SELF(cpu_seconds) },
-	{ "process_resident_memory_bytes", &gauge, "bytes",
-	  "Resident memory of the agent.", hs_write_reals, SELF(resident_bytes) },
-	{ "process_virtual_memory_bytes", &gauge, "bytes",
-	  "Virtual memory of the agent.", hs_write_reals, SELF(virtual_bytes) },
-	{ "process_open_fds", &gauge, NULL,
-	  "Open file descriptors of the agent.", hs_write_reals, SELF(open_fds) },
-	{ "process_max_fds", &gauge, NULL,
-	  "How many file descriptors the agent may open.", hs_write_reals, SELF(max_fds) },
+	{ "process_cpu_seconds", &counter, "seconds", "User and system CPU time of the agent.",
+	  hs_write_reals, SELF(cpu_seconds) },
+	{ "process_resident_memory_bytes", &gauge, "bytes", "Resident memory of the agent.",
+	  hs_write_reals, SELF(resident_bytes) },
+	{ "process_virtual_memory_bytes", &gauge, "bytes", "Virtual memory of the agent.",
+	  hs_write_reals, SELF(virtual_bytes) },
+	{ "process_open_fds", &gauge, NULL, "Open file descriptors of the agent.", hs_write_reals,
+	  SELF(open_fds) },
+	{ "process_max_fds", &gauge, NULL, "How many file descriptors the agent may open.",
+	  hs_write_reals, SELF(max_fds) },
 	{ "process_start_time_seconds", &gauge, "seconds",
 	  "When the agent started, in seconds since 1970.", hs_write_reals, SELF(start_seconds) },
 };
 
-static void put_header(const struct hs_page *page, const struct hs_family *family, const char *keyword,
-		       const char *text)
+static void put_header(const struct hs_page *page, const struct hs_family *family,
+		       const char *keyword, const char *text)
 {
 	bool openmetrics = page->exposition == HS_EXPOSITION_OPENMETRICS;
 
@@ -116,7 +118,8 @@ static void write_family(const struct hs_page *page, const struct hs_family *fam
 	bool openmetrics = page->exposition == HS_EXPOSITION_OPENMETRICS;
 
 	put_header(page, family, "HELP", family->help);
-	put_header(page, family, "TYPE", openmetrics ? family->type->openmetrics : family->type->text);
+	put_header(page, family, "TYPE",
+		   openmetrics ? family->type->openmetrics : family->type->text);
 	if (openmetrics && family->unit)
 		put_header(page, family, "UNIT", family->unit);
 	family->write(page, family);

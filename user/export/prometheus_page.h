@@ -26,7 +26,8 @@ struct hs_listen {
 
 /* Of ourselves, NaN where it is not known. */
 struct hs_self {
-	double accepts_unobserved, snapshots, snapshot_seconds, connections, edges, map_bytes, ready;
+	double accepts_unobserved, snapshots, snapshot_seconds, connections, edges, map_bytes,
+		ready;
 	double cpu_seconds, resident_bytes, virtual_bytes, open_fds, max_fds, start_seconds;
 };
 
@@ -67,7 +68,8 @@ void hs_series_free(struct hs_series_set *set);
 
 /* Writers of a family's samples: one per series … */
 void hs_write_numbers(const struct hs_page *page, const struct hs_family *family); /* uint64_t */
-void hs_write_reals(const struct hs_page *page, const struct hs_family *family);   /* double; NaN: none */
+void hs_write_reals(const struct hs_page *page,
+		    const struct hs_family *family); /* double; NaN: none */
 void hs_write_histograms(const struct hs_page *page, const struct hs_family *family);
 /* … and those with labels of their own. */
 void hs_write_failures(const struct hs_page *page, const struct hs_family *family);

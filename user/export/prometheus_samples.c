@@ -17,8 +17,9 @@ static void put(const struct hs_page *page, const char *text)
 }
 
 /* labels may be empty, extra is written after them. */
-static void put_sample(const struct hs_page *page, const struct hs_family *family, const char *suffix,
-		       const struct hs_series *series, const char *extra, const char *value)
+static void put_sample(const struct hs_page *page, const struct hs_family *family,
+		       const char *suffix, const struct hs_series *series, const char *extra,
+		       const char *value)
 {
 	size_t len = series ? series->len : 0;
 
@@ -78,7 +79,8 @@ void hs_write_reals(const struct hs_page *page, const struct hs_family *family)
 	const struct hs_series_set *set = &page->sets[family->of];
 
 	for (size_t i = 0; i < set->count; i++)
-		put_real(page, family, &set->series[i], *(const double *)member(&set->series[i], family));
+		put_real(page, family, &set->series[i],
+			 *(const double *)member(&set->series[i], family));
 }
 
 /* le is written the same in both formats: negotiation must not change a series. */
@@ -221,8 +223,11 @@ void hs_write_rungs(const struct hs_page *page, const struct hs_family *family)
 
 void hs_write_build(const struct hs_page *page, const struct hs_family *family)
 {
-	put_number(page, family, NULL,
-		   "version=\"" HS_VERSION "\",revision=\"" HS_REVISION "\",compiler=\"" HS_COMPILER "\"", 1);
+	char extra[256];
+
+	snprintf(extra, sizeof(extra), "version=\"%s\",revision=\"%s\",compiler=\"%s\"", HS_VERSION,
+		 hs_revision, HS_COMPILER);
+	put_number(page, family, NULL, extra, 1);
 }
 
 static const char *const event_kinds[] = {

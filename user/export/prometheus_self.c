@@ -7,7 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "export/build.h"
 #include "export/prometheus_page.h"
+
+#ifndef HS_REVISION
+#define HS_REVISION "unknown"
+#endif
+
+const char *const hs_revision = HS_REVISION;
 
 static double seconds_of(clockid_t id)
 {
@@ -27,14 +34,17 @@ static void parse_stat(const char *stat, struct hs_self *self)
 	unsigned long long user, system, start, size, pages;
 	const char *at = strrchr(stat, ')'); /* the name before it may hold anything */
 
-	if (!at || sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d "
-			  "%*d %*d %llu %llu %llu", &user, &system, &start, &size, &pages) != 5)
+	if (!at || sscanf(at,
+			  ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d "
+			  "%*d %*d %llu %llu %llu",
+			  &user, &system, &start, &size, &pages) != 5)
 		return;
 	self->cpu_seconds = (double)(user + system) / ticks;
 	self->virtual_bytes = (double)size;
 	self->resident_bytes = (double)pages * (double)sysconf(_SC_PAGESIZE);
 	if (!started)
-		started = seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) + (double)start / ticks;
+		started = seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) +
+			  (double)start / ticks;
 	self->start_seconds = round(started * 100) / 100; /* the kernel knows no more digits */
 }
 

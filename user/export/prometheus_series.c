@@ -116,7 +116,8 @@ static void put_listener(FILE *out, const struct hs_listener *listener)
 	char address[HS_ADDRESS_LEN];
 
 	hs_format_address(address, listener->address);
-	put_label(out, "server", listener->workload ? listener->workload->identity.name : "unknown", ',');
+	put_label(out, "server", listener->workload ? listener->workload->identity.name : "unknown",
+		  ',');
 	put_port(out, listener->port, ',');
 	put_label(out, "address", address, '\0');
 	fputc('\0', out);

@@ -549,6 +549,8 @@ static void sweep(struct hs_model *model, struct hs_connection *connection)
 			model->counters.dropped[HS_MODEL_LOSS_CLOSE]++;
 			end->closed = true;
 			connection->closed_ns = end->met_ns;
+			if (connection->edge)
+				hs_settle(model, connection);
 			enlist(model, connection, HS_LIST_LINGERING);
 		}
 	}

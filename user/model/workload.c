@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "model/private.h"
 
 static const enum hs_workload_kind kind_of_source[] = {
@@ -131,8 +132,7 @@ int hs_process_feed(struct hs_model *model, const struct hs_ev_process *event)
 	process->parent_pid = event->parent_pid;
 	process->start_ns = event->start_ns;
 	process->seen_ns = event->event.time_ns;
-	memcpy(process->comm, event->comm, sizeof(process->comm));
-	process->comm[sizeof(process->comm) - 1] = '\0';
+	hs_utf8_copy(process->comm, sizeof(process->comm), event->comm, strnlen(event->comm, HS_COMM_LEN));
 	return 0;
 }
 

@@ -25,7 +25,9 @@
 #include "probe/hooks.h"
 #include "probe/tracefs.h"
 
-#define DEFAULT_RING_BYTES (2u << 20)
+#define RING_MIN_BYTES (256u << 10)
+#define RING_DEFAULT_BYTES (2u << 20) /* a tenth of a second at 80,000 records/s */
+#define RING_MEMORY_SHARE 1024        /* of the machine's memory at most */
 #define MAX_LINKS (HS_HOOK_COUNT * HS_RUNG_PROGRAMS)
 #define SNAPSHOT_BUFFER (64 * 1024)
 
@@ -210,11 +212,23 @@ static int hook_of_program(const struct hs_probe *probe, const char *program)
 
 /* ---- load and attach ---- */
 
+static size_t default_ring_bytes(void)
+{
+	size_t share = (size_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / RING_MEMORY_SHARE;
+
+	if (share < RING_MIN_BYTES)
+		return RING_MIN_BYTES;
+	return share < RING_DEFAULT_BYTES ? share : RING_DEFAULT_BYTES;
+}
+
+/* The kernel wants a power of two of pages. */
 static size_t ring_size(size_t wanted)
 {
 	size_t size = sysconf(_SC_PAGESIZE);
 
-	while (size < (wanted ? wanted : DEFAULT_RING_BYTES))
+	if (!wanted)
+		wanted = default_ring_bytes();
+	while (size < wanted)
 		size *= 2;
 	return size;
 }
@@ -536,8 +550,14 @@ uint64_t hs_probe_map_bytes(const struct hs_probe *probe)
 	struct bpf_map *map;
 	uint64_t bytes = 0;
 
-	bpf_object__for_each_map(map, probe->skeleton->obj)
-		bytes += map_bytes(bpf_map__fd(map));
+	bpf_object__for_each_map(map, probe->skeleton->obj) {
+		uint64_t told = map_bytes(bpf_map__fd(map));
+
+		/* Kernels before 6.6 tell nothing of a ring buffer's pages. */
+		if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF && told < bpf_map__max_entries(map))
+			told = bpf_map__max_entries(map);
+		bytes += told;
+	}
 	return bytes;
 }
 

@@ -43,7 +43,8 @@ void fake_free(struct hs_model *model)
 	free(model);
 }
 
-struct hs_workload *fake_workload(struct hs_model *model, const char *name, enum hs_workload_kind kind)
+struct hs_workload *fake_workload(struct hs_model *model, const char *name,
+				  enum hs_workload_kind kind)
 {
 	struct hs_workload *workload;
 
@@ -58,7 +59,8 @@ struct hs_workload *fake_workload(struct hs_model *model, const char *name, enum
 	return workload;
 }
 
-struct hs_edge *fake_edge(struct hs_model *model, const char *client, const char *server, uint16_t port)
+struct hs_edge *fake_edge(struct hs_model *model, const char *client, const char *server,
+			  uint16_t port)
 {
 	struct hs_edge *edge = calloc(1, sizeof(*edge));
 
@@ -106,7 +108,8 @@ struct hs_log_entry *fake_event(struct hs_model *model, enum hs_log_type type)
 {
 	struct hs_log_entry *entry = &model->log[model->log_next % FAKE_LOG];
 
-	*entry = (struct hs_log_entry){ .type = type, .time_ns = model->now_ns, .reset_reason = -1 };
+	*entry =
+		(struct hs_log_entry){ .type = type, .time_ns = model->now_ns, .reset_reason = -1 };
 	entry->number = model->log_next++;
 	return entry;
 }
@@ -124,25 +127,46 @@ void fake_address(uint8_t address[16], const char *text)
 struct hs_view *fake_view(struct hs_model *model)
 {
 	static const struct hs_hook_status hooks[] = {
-		{ .hook = "connect", .gives = "calls", .lost = "errors", .attached = true, .rung = 1,
-		  .rungs = 2, .ladder = { { "fexit", true, -EPERM, "no \"BTF\"\nfor it" },
-					  { "syscalls", true, 0, "" } } },
-		{ .hook = "retransmit", .gives = "kinds", .lost = "kinds", .rung = -1, .rungs = 1,
+		{ .hook = "connect",
+		  .gives = "calls",
+		  .lost = "errors",
+		  .attached = true,
+		  .rung = 1,
+		  .rungs = 2,
+		  .ladder = { { "fexit", true, -EPERM, "no \"BTF\"\nfor it" },
+			      { "syscalls", true, 0, "" } } },
+		{ .hook = "retransmit",
+		  .gives = "kinds",
+		  .lost = "kinds",
+		  .rung = -1,
+		  .rungs = 1,
 		  .ladder = { { "tp_btf", true, -EACCES, "" } } },
 	};
 	static const struct hs_stage dropped[] = { { "ring_connection", 7 }, { "edges", 0 } };
-	static const struct hs_capability capabilities[] = { { "CAP_BPF", "to load programs", true } };
+	static const struct hs_capability capabilities[] = { { "CAP_BPF", "to load programs",
+							       true } };
 	static struct hs_view view;
 
 	view = (struct hs_view){
 		.model = model,
-		.clock = { .realtime_offset_ns = 1767225600 * (int64_t)HS_NS_PER_SEC }, /* 2026-01-01 */
-		.hooks = hooks, .hook_count = 2,
-		.dropped = dropped, .dropped_count = 2,
-		.capabilities = capabilities, .capability_count = 1,
-		.kernel = "6.1.0", .btf = "/sys/kernel/btf/vmlinux", .cgroup_root = "", .tracefs = "mounted",
-		.cpu = "x86_64", .ready = true, .started_ns = HS_NS_PER_SEC / 2,
-		.map_bytes = 4096, .pass_count = 3, .pass_seconds = 0.25,
+		.clock = { .realtime_offset_ns =
+				   1767225600 * (int64_t)HS_NS_PER_SEC }, /* 2026-01-01 */
+		.hooks = hooks,
+		.hook_count = 2,
+		.dropped = dropped,
+		.dropped_count = 2,
+		.capabilities = capabilities,
+		.capability_count = 1,
+		.kernel = "6.1.0",
+		.btf = "/sys/kernel/btf/vmlinux",
+		.cgroup_root = "",
+		.tracefs = "mounted",
+		.cpu = "x86_64",
+		.ready = true,
+		.started_ns = HS_NS_PER_SEC / 2,
+		.map_bytes = 4096,
+		.pass_count = 3,
+		.pass_seconds = 0.25,
 	};
 	return &view;
 }

@@ -32,8 +32,10 @@ struct hs_model *fake_new(void); /* its time is 1 s */
 void fake_free(struct hs_model *model);
 
 /* Made when it is new. All pointers stay valid until fake_free(). */
-struct hs_workload *fake_workload(struct hs_model *model, const char *name, enum hs_workload_kind kind);
-struct hs_edge *fake_edge(struct hs_model *model, const char *client, const char *server, uint16_t port);
+struct hs_workload *fake_workload(struct hs_model *model, const char *name,
+				  enum hs_workload_kind kind);
+struct hs_edge *fake_edge(struct hs_model *model, const char *client, const char *server,
+			  uint16_t port);
 struct hs_listener *fake_listener(struct hs_model *model, const char *server, const char *address,
 				  uint16_t port);
 struct hs_process *fake_process(struct hs_model *model, uint32_t pid, const char *comm);

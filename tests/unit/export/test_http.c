@@ -61,7 +61,11 @@ static void agent_unlock(void *arg)
 static int start_at(const char *listen, const char *path, struct hs_http **http, char message[256])
 {
 	const struct hs_http_config config = {
-		.listen = listen, .socket = path, .lock = agent_lock, .unlock = agent_unlock, .arg = &agent,
+		.listen = listen,
+		.socket = path,
+		.lock = agent_lock,
+		.unlock = agent_unlock,
+		.arg = &agent,
 	};
 
 	strcpy(message, "");
@@ -247,7 +251,8 @@ static void test_methods(void **state)
 	assert_error(reply, 405, "expected GET or HEAD");
 	assert_error(request("DELETE / HTTP/1.0\r\n\r\n"), 405, "DELETE");
 	/* a body that nobody asked for is read and dropped */
-	reply = request("GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc");
+	reply = request("GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+			"Content-Length: 3\r\n\r\nabc");
 	assert_int_equal(reply.status, 200);
 	reply_free(&reply);
 }
@@ -332,7 +337,8 @@ static void test_cache(void **state)
 
 	(void)state;
 	for (int i = 0; i < 50; i++) {
-		struct reply reply = client_get(agent.port, "/api/v1/graph", i % 2 ? "Accept-Encoding: gzip\r\n" : "");
+		struct reply reply = client_get(agent.port, "/api/v1/graph",
+						i % 2 ? "Accept-Encoding: gzip\r\n" : "");
 
 		assert_int_equal(reply.status, 200);
 		reply_free(&reply);
@@ -435,11 +441,13 @@ static void test_events_bad(void **state)
 	assert_error(client_get(agent.port, "/api/v1/events?last=x", ""), 400,
 		     "bad value \"x\" for last: expected a number");
 	assert_error(client_get(agent.port, "/api/v1/events?last=-1", ""), 400, "for last");
-	assert_error(client_get(agent.port, "/api/v1/events?last=99999999999", ""), 400, "for last");
+	assert_error(client_get(agent.port, "/api/v1/events?last=99999999999", ""), 400,
+		     "for last");
 	assert_error(client_get(agent.port, "/api/v1/events?since=yesterday", ""), 400,
 		     "expected a time such as 2026-01-31T12:00:00Z or a duration");
 	assert_error(client_get(agent.port, "/api/v1/events?since=", ""), 400, "for since");
-	assert_error(client_get(agent.port, "/api/v1/events?follow=yes", ""), 400, "expected 1, true");
+	assert_error(client_get(agent.port, "/api/v1/events?follow=yes", ""), 400,
+		     "expected 1, true");
 	assert_error(client_get(agent.port, "/api/v1/events?folow=1", ""), 400,
 		     "unknown parameter \"folow\": expected last, since or follow");
 }
@@ -493,7 +501,8 @@ static void test_lost(void **state)
 	add_events(200);
 	hs_http_wake(agent.http);
 	assert_true(client_wait_for(fd, text, sizeof(text), "\"number\":200,"));
-	assert_non_null(strstr(text, "{\"apiVersion\":\"hopscope/v1\",\"kind\":\"Lost\",\"events\":136}\n"));
+	assert_non_null(strstr(
+		text, "{\"apiVersion\":\"hopscope/v1\",\"kind\":\"Lost\",\"events\":136}\n"));
 	assert_int_equal(count(text, "\"kind\":\"Event\""), FAKE_LOG);
 	assert_int_equal(hs_http_missed(agent.http), 136);
 	close(fd);
@@ -549,6 +558,19 @@ static void test_follower_limit(void **state)
 	assert_int_equal(hs_http_followers(agent.http), 0);
 }
 
+static void test_tick(void **state)
+{
+	int fd = client_connect_unix(agent.socket);
+
+	(void)state;
+	client_send(fd, FOLLOW);
+	EVENTUALLY(hs_http_followers(agent.http) == 1 && agent.locks >= 2);
+	hs_http_tick(agent.http);
+	assert_int_equal(hs_http_followers(agent.http), 1);
+	close(fd);
+	EVENTUALLY((hs_http_tick(agent.http), hs_http_followers(agent.http) == 0));
+}
+
 static void test_slow_clients(void **state)
 {
 	int fds[32], size = 4096;
@@ -560,7 +582,8 @@ static void test_slow_clients(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		fds[i] = client_connect("127.0.0.1", agent.port);
 		setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-		client_send(fds[i], i % 2 ? "GET /api/v1/connections HTTP/1.1\r\nHost: x\r\n\r\n" : "GET /metr");
+		client_send(fds[i], i % 2 ? "GET /api/v1/connections HTTP/1.1\r\nHost: x\r\n\r\n"
+					  : "GET /metr");
 	}
 	start = hs_monotonic_ns();
 	for (int i = 0; i < 10; i++)
@@ -624,8 +647,10 @@ static void test_address_in_use(void **state)
 
 	(void)state;
 	snprintf(listen, sizeof(listen), "127.0.0.1:%u", agent.port);
-	snprintf(expected, sizeof(expected), "cannot listen on %s: Address already in use; another agent? "
-		 "use --listen ADDR:PORT", listen);
+	snprintf(expected, sizeof(expected),
+		 "cannot listen on %s: Address already in use; another agent? "
+		 "use --listen ADDR:PORT",
+		 listen);
 	assert_refused(listen, NULL, -EADDRINUSE, expected);
 	snprintf(expected, sizeof(expected), "cannot listen on %s: another agent answers there; "
 		 "use --socket PATH", agent.socket);
@@ -638,16 +663,31 @@ static void test_address_in_use(void **state)
 static void test_bad_addresses(void **state)
 {
 	static const char *const cases[] = {
-		"", "9464", "localhost", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1",
-		"127.0.0.1:123456", "::1:9464", "[::1]", "[::1", "[::1]9464", ":", "[]:1", "127.0.0.1: 80",
+		"",
+		"9464",
+		"localhost",
+		"127.0.0.1:",
+		"127.0.0.1:x",
+		"127.0.0.1:65536",
+		"127.0.0.1:-1",
+		"127.0.0.1:123456",
+		"::1:9464",
+		"[::1]",
+		"[::1",
+		"[::1]9464",
+		":",
+		"[]:1",
+		"127.0.0.1: 80",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char expected[256];
 
-		snprintf(expected, sizeof(expected), "bad address \"%s\" for --listen: expected ADDR:PORT "
-			 "such as 127.0.0.1:9464, [::1]:9464 or :9464", cases[i]);
+		snprintf(expected, sizeof(expected),
+			 "bad address \"%s\" for --listen: expected ADDR:PORT "
+			 "such as 127.0.0.1:9464, [::1]:9464 or :9464",
+			 cases[i]);
 		assert_refused(cases[i], NULL, -EINVAL, expected);
 	}
 	assert_refused("192.0.2.1:9464", NULL, -EADDRNOTAVAIL, "cannot listen on 192.0.2.1:9464: "
@@ -659,9 +699,9 @@ static void test_good_addresses(void **state)
 	static const struct {
 		const char *listen, *clients[2];
 	} cases[] = {
-		{ "127.0.0.1:0", { "127.0.0.1" } }, { "[::1]:0", { "::1" } }, { "localhost:0", { NULL } },
-		{ ":0", { "127.0.0.1", "::1" } }, { "[::]:0", { "127.0.0.1", "::1" } },
-		{ "0.0.0.0:0", { "127.0.0.1" } },
+		{ "127.0.0.1:0", { "127.0.0.1" } },   { "[::1]:0", { "::1" } },
+		{ "localhost:0", { NULL } },	      { ":0", { "127.0.0.1", "::1" } },
+		{ "[::]:0", { "127.0.0.1", "::1" } }, { "0.0.0.0:0", { "127.0.0.1" } },
 	};
 
 	(void)state;
@@ -688,14 +728,18 @@ static void test_bad_socket_paths(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/missing/socket", agent.directory);
-	snprintf(expected, sizeof(expected), "cannot listen on %s: the directory is missing; make it or "
-		 "use --socket PATH", path);
+	snprintf(expected, sizeof(expected),
+		 "cannot listen on %s: the directory is missing; make it or "
+		 "use --socket PATH",
+		 path);
 	assert_refused(NULL, path, -ENOENT, expected);
 	snprintf(path, sizeof(path), "%s/file", agent.directory);
 	file = fopen(path, "w");
 	fclose(file);
-	snprintf(expected, sizeof(expected), "cannot listen on %s: there is a file, and it is not a socket; "
-		 "use --socket PATH", path);
+	snprintf(expected, sizeof(expected),
+		 "cannot listen on %s: there is a file, and it is not a socket; "
+		 "use --socket PATH",
+		 path);
 	assert_refused(NULL, path, -EEXIST, expected);
 	assert_int_equal(unlink(path), 0);
 	memset(longest, 'x', sizeof(longest) - 1);
@@ -761,6 +805,7 @@ static void test_stop(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close(fds[i]);
 	hs_http_wake(NULL);
+	hs_http_tick(NULL);
 	hs_http_stop(NULL);
 }
 
@@ -870,12 +915,21 @@ static void test_query(void **state)
 		const char *name, *value;
 		bool good;
 	} cases[] = {
-		{ "last", "0", true }, { "last", "999999999", true }, { "last", "1e3", false },
-		{ "last", NULL, false }, { "since", "30s", true }, { "since", "1h30m", true },
-		{ "since", "2026-01-31T12:00:00.5Z", true }, { "since", "2026-01-31T12:00:00 02:00", true },
-		{ "since", "2026-01-31T12:00:00-02:00", true }, { "since", "-5m", false },
-		{ "since", "99999999999999999999d", false }, { "follow", NULL, true },
-		{ "follow", "true", true }, { "follow", "2", false }, { "", "", false },
+		{ "last", "0", true },
+		{ "last", "999999999", true },
+		{ "last", "1e3", false },
+		{ "last", NULL, false },
+		{ "since", "30s", true },
+		{ "since", "1h30m", true },
+		{ "since", "2026-01-31T12:00:00.5Z", true },
+		{ "since", "2026-01-31T12:00:00 02:00", true },
+		{ "since", "2026-01-31T12:00:00-02:00", true },
+		{ "since", "-5m", false },
+		{ "since", "99999999999999999999d", false },
+		{ "follow", NULL, true },
+		{ "follow", "true", true },
+		{ "follow", "2", false },
+		{ "", "", false },
 	};
 	char message[64];
 
@@ -883,8 +937,8 @@ static void test_query(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct hs_events_query query = { 0 };
 
-		if (hs_events_query_set(&query, cases[i].name, cases[i].value, message, sizeof(message)) !=
-		    cases[i].good)
+		if (hs_events_query_set(&query, cases[i].name, cases[i].value, message,
+					sizeof(message)) != cases[i].good)
 			fail_msg("%s=%s", cases[i].name, cases[i].value);
 	}
 }
@@ -914,6 +968,7 @@ int main(void)
 		WITH_AGENT(test_lost),
 		WITH_AGENT(test_slow_follower),
 		WITH_AGENT(test_follower_limit),
+		WITH_AGENT(test_tick),
 		WITH_AGENT(test_slow_clients),
 		WITH_AGENT(test_unix_socket),
 		WITH_AGENT(test_umask),

@@ -129,7 +129,8 @@ static void test_clock_days(void **state)
 		struct tm tm;
 
 		hs_clock_format(&clock, (uint64_t)second * HS_NS_PER_SEC, text);
-		strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S.000000000Z", gmtime_r(&second, &tm));
+		strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S.000000000Z",
+			 gmtime_r(&second, &tm));
 		assert_string_equal(text, expected);
 	}
 }
@@ -172,7 +173,8 @@ static void test_numbers(void **state)
 	assert_string_equal(text, "-2.0");
 }
 
-static struct hs_edge *busy_edge(struct hs_model *model, const char *client, double failures, double connects)
+static struct hs_edge *busy_edge(struct hs_model *model, const char *client, double failures,
+				 double connects)
 {
 	struct hs_edge *edge = fake_edge(model, client, "db", 5432);
 
@@ -185,7 +187,8 @@ static void test_graph_order(void **state)
 {
 	struct hs_model *model = fake_new();
 	json_t *json;
-	static const char *const expected[] = { "failing", "failed", "busy", "active", "older", "a", "b" };
+	static const char *const expected[] = { "failing", "failed", "busy", "active",
+						"older",   "a",	     "b" };
 
 	(void)state;
 	busy_edge(model, "b", 0, 0);
@@ -481,12 +484,15 @@ static void test_events(void **state)
 	} expected[HS_LOG_MAX] = {
 		[HS_LOG_CONNECT] = { "connect", { "duration_seconds" } },
 		[HS_LOG_ACCEPT] = { "accept", { "delay_seconds" } },
-		[HS_LOG_CLOSE] = { "close", { "duration_seconds", "sent_bytes", "received_bytes",
-					      "retransmitted_segments", "error" } },
-		[HS_LOG_FAILURE] = { "failure", { "reason", "duration_seconds", "retransmitted_segments",
-						  "error" } },
-		[HS_LOG_RETRANSMIT] = { "retransmit", { "sender", "retransmit_kind", "segments", "attempt",
-							"rto_seconds", "error" } },
+		[HS_LOG_CLOSE] = { "close",
+				   { "duration_seconds", "sent_bytes", "received_bytes",
+				     "retransmitted_segments", "error" } },
+		[HS_LOG_FAILURE] = { "failure",
+				     { "reason", "duration_seconds", "retransmitted_segments",
+				       "error" } },
+		[HS_LOG_RETRANSMIT] = { "retransmit",
+					{ "sender", "retransmit_kind", "segments", "attempt",
+					  "rto_seconds", "error" } },
 		[HS_LOG_RESET] = { "reset", { "sender", "reset_reason" } },
 		[HS_LOG_ERROR] = { "error", { "error" } },
 	};
@@ -497,7 +503,8 @@ static void test_events(void **state)
 		json_t *json = event(model, full_event(model, type));
 		size_t keys = 7; /* apiVersion, kind, number, time, type, client, server */
 
-		for (size_t i = 0; i < ARRAY_LEN(expected[type].keys) && expected[type].keys[i]; i++, keys++)
+		for (size_t i = 0; i < ARRAY_LEN(expected[type].keys) && expected[type].keys[i];
+		     i++, keys++)
 			assert_non_null(at(json, expected[type].keys[i]));
 		assert_int_equal(json_object_size(json), keys);
 		assert_text(json, "type", expected[type].type);

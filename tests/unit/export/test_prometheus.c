@@ -82,7 +82,8 @@ static void test_edges(void **state)
 	assert_line(text, "hopscope_tcp_sent_bytes_total" EDGE "} 18446744073709551615");
 	assert_line(text, "hopscope_tcp_received_bytes_total" EDGE "} 0");
 	assert_line(text, "hopscope_tcp_connect_failures_total" EDGE ",reason=\"refused\"} 2");
-	assert_line(text, "hopscope_tcp_retransmits_total" EDGE ",sender=\"server\",kind=\"syn_ack\"} 4");
+	assert_line(text,
+		    "hopscope_tcp_retransmits_total" EDGE ",sender=\"server\",kind=\"syn_ack\"} 4");
 	assert_line(text, "hopscope_tcp_resets_total" EDGE ",sender=\"client\"} 1");
 	assert_absent(text, "reason=\"timed_out\"");
 	assert_absent(text, "sender=\"client\",kind");
@@ -195,8 +196,10 @@ static void test_listeners(void **state)
 	assert_line(text, "hopscope_tcp_listen_backlog_limit" NGINX "2044");
 	assert_line(text, "hopscope_tcp_listen_drops_total" NGINX "60");
 	assert_line(text, "hopscope_tcp_listen_syn_queue" NGINX "4");
-	assert_line(text, "hopscope_tcp_listen_backlog{server=\"redis\",server_port=\"6382\",address=\"::1\"} 0");
-	assert_line(text, "hopscope_tcp_listen_backlog{server=\"unknown\",server_port=\"25\",address=\"127.0.0.1\"} 0");
+	assert_line(text, "hopscope_tcp_listen_backlog{server=\"redis\",server_port=\"6382\","
+			  "address=\"::1\"} 0");
+	assert_line(text, "hopscope_tcp_listen_backlog{server=\"unknown\",server_port=\"25\","
+			  "address=\"127.0.0.1\"} 0");
 	assert_absent(text, "server=\"hopscope\"");
 	free(text);
 	fake_free(model);
@@ -257,7 +260,8 @@ static struct hs_model *large_model(void)
 		hs_histogram_add(&edge->accept_delay, &hs_buckets_handshake, i * 1e-5);
 		hs_histogram_add(&edge->connection_duration, &hs_buckets_connection, i * 1e3);
 		hs_histogram_add(&edge->rtt, &hs_buckets_rtt, i * 1e-3);
-		fake_listener(model, i % 3 ? name : NULL, i % 2 ? "::" : "0.0.0.0", (uint16_t)(i / 4));
+		fake_listener(model, i % 3 ? name : NULL, i % 2 ? "::" : "0.0.0.0",
+			      (uint16_t)(i / 4));
 	}
 	return model;
 }
@@ -293,14 +297,16 @@ static void test_promtool(void **state)
 
 static void test_python_parser(void **state)
 {
-	static const char command[] =
-		"for p in /usr/bin/python3 python3; do $p -c 'import prometheus_client' 2>/dev/null && "
-		"exec $p -c 'import sys\n"
-		"from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n"
-		"families = list(parse(sys.stdin.read()))\n"
-		"names = {s.labels[\"client\"] for f in families for s in f.samples if \"client\" in s.labels}\n"
-		"assert \"a\\\"b\\\\c\\nd\\u00e90\" in names, names\n"
-		"assert len(families) == 34, len(families)'; done; exit 127";
+	static const char command[] = "for p in /usr/bin/python3 python3; do $p -c 'import "
+				      "prometheus_client' 2>/dev/null && "
+				      "exec $p -c 'import sys\n"
+				      "from prometheus_client.openmetrics.parser import "
+				      "text_string_to_metric_families as parse\n"
+				      "families = list(parse(sys.stdin.read()))\n"
+				      "names = {s.labels[\"client\"] for f in families for s in "
+				      "f.samples if \"client\" in s.labels}\n"
+				      "assert \"a\\\"b\\\\c\\nd\\u00e90\" in names, names\n"
+				      "assert len(families) == 34, len(families)'; done; exit 127";
 	int code = check_with(command, HS_EXPOSITION_OPENMETRICS);
 
 	(void)state;
@@ -362,14 +368,21 @@ static void test_negotiation(void **state)
 		{ "application/json, ,;;=,", HS_EXPOSITION_TEXT },
 		/* Prometheus 3, 2, and an old 2 */
 		{ "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
-		  "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
-		  "text/plain;version=0.0.4;q=0.2,*/*;q=0.1", HS_EXPOSITION_OPENMETRICS },
-		{ "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-		  "text/plain;version=0.0.4;q=0.5,*/*;q=0.1", HS_EXPOSITION_OPENMETRICS },
-		{ "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+		  "application/openmetrics-text;version=0.0.1;q=0.4,"
+		  "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+		  "text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+		  HS_EXPOSITION_OPENMETRICS },
+		{ "application/openmetrics-text;version=1.0.0,"
+		  "application/openmetrics-text;version=0.0.1;q=0.75,"
+		  "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+		  HS_EXPOSITION_OPENMETRICS },
+		{ "application/openmetrics-text; version=0.0.1,"
+		  "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
 		  HS_EXPOSITION_TEXT },
-		{ "text/plain;version=0.0.4;q=0.9,application/openmetrics-text;q=0.8", HS_EXPOSITION_TEXT },
-		{ "text/plain;q=0.2,application/openmetrics-text;q=0.8", HS_EXPOSITION_OPENMETRICS },
+		{ "text/plain;version=0.0.4;q=0.9,application/openmetrics-text;q=0.8",
+		  HS_EXPOSITION_TEXT },
+		{ "text/plain;q=0.2,application/openmetrics-text;q=0.8",
+		  HS_EXPOSITION_OPENMETRICS },
 		{ "application/openmetrics-text;q=0", HS_EXPOSITION_TEXT },
 		{ "application/openmetrics-text;q=0, */*", HS_EXPOSITION_TEXT },
 		{ "application/openmetrics-text, */*", HS_EXPOSITION_OPENMETRICS },
@@ -396,11 +409,23 @@ static void test_encodings(void **state)
 		const char *header;
 		bool gzip;
 	} cases[] = {
-		{ NULL, false }, { "", false }, { "gzip", true }, { "deflate, gzip;q=1.0, *;q=0.5", true },
-		{ "gzip;q=0", false }, { "gzip;q=0.000", false }, { "*", true }, { "*;q=0", false },
-		{ "*, gzip;q=0", false }, { "identity", false }, { "GZIP", true }, { "x-gzip", true },
-		{ "gzip;q=0.5, identity", false }, { "identity;q=0.5, gzip;q=0.5", true },
-		{ "notgzip, gzipped", false }, { "gzip;q=abc", true }, { "br", false },
+		{ NULL, false },
+		{ "", false },
+		{ "gzip", true },
+		{ "deflate, gzip;q=1.0, *;q=0.5", true },
+		{ "gzip;q=0", false },
+		{ "gzip;q=0.000", false },
+		{ "*", true },
+		{ "*;q=0", false },
+		{ "*, gzip;q=0", false },
+		{ "identity", false },
+		{ "GZIP", true },
+		{ "x-gzip", true },
+		{ "gzip;q=0.5, identity", false },
+		{ "identity;q=0.5, gzip;q=0.5", true },
+		{ "notgzip, gzipped", false },
+		{ "gzip;q=abc", true },
+		{ "br", false },
 	};
 
 	(void)state;

@@ -268,7 +268,8 @@ const struct hs_ev_process *process_record(uint32_t pid, const char *exe, const 
 	process->exe_len = exe_len;
 	process->cgroup_len = cgroup_len;
 	memcpy(record.bytes + sizeof(*process), exe, exe_len);
-	memcpy(record.bytes + sizeof(*process) + exe_len, cgroup, cgroup_len);
+	for (size_t i = 0; i < cgroup_len; i++)
+		record.bytes[sizeof(*process) + exe_len + i] = cgroup[i] == '/' ? '\0' : cgroup[i];
 	return process;
 }
 

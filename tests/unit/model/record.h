@@ -77,7 +77,7 @@ struct hs_ev_retransmit retransmit_record(const struct flow *flow, enum hs_side 
 					  enum hs_retransmit_kind kind, uint32_t segments);
 struct hs_ev_reset reset_record(const struct flow *flow, enum hs_side side, bool sent);
 struct hs_ev_error error_record(const struct flow *flow, enum hs_event_kind kind, int error);
-/* A process record; texts are NUL-ended, cgroup is one component. The storage is static. */
+/* A process record; cgroup is its components, leaf first, between slashes. The storage is static. */
 const struct hs_ev_process *process_record(uint32_t pid, const char *exe, const char *cgroup);
 
 /* The same, fed. */

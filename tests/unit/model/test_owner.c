@@ -312,12 +312,12 @@ static void a_process_record_tells_who(void **state)
 	const struct hs_process *known;
 
 	(void)state;
-	assert_int_equal(feed(process_record(300, "/usr/sbin/nginx", "nginx.service")), 0);
+	assert_int_equal(feed(process_record(300, "/usr/bin/redis-server", "redis.service/system.slice")), 0);
 	known = hs_model_process(model, 300);
 	assert_int_equal(known->parent_pid, 1);
 	assert_int_equal(known->start_ns, 5 * SEC);
 	assert_int_equal(known->workload->kind, HS_WORKLOAD_UNIT);
-	assert_string_equal(known->workload->identity.unit, "nginx.service");
+	assert_string_equal(known->workload->identity.unit, "redis.service");
 	assert_null(hs_model_process(model, 301));
 }
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "probe/probe.h"
+
+static const size_t sizes[HS_EV_MAX] = {
+	[HS_EV_PROCESS] = sizeof(struct hs_ev_process),
+	[HS_EV_CONNECTION] = sizeof(struct hs_ev_connection),
+	[HS_EV_ACCEPT] = sizeof(struct hs_ev_socket),
+	[HS_EV_LISTENER] = sizeof(struct hs_ev_listener),
+	[HS_EV_RETRANSMIT] = sizeof(struct hs_ev_retransmit),
+	[HS_EV_RESET] = sizeof(struct hs_ev_reset),
+	[HS_EV_SOCKET_ERROR] = sizeof(struct hs_ev_error),
+	[HS_EV_CONNECT_ERROR] = sizeof(struct hs_ev_error),
+	[HS_EV_PASS] = sizeof(struct hs_ev_pass),
+	[HS_EV_LOSS] = sizeof(struct hs_ev_loss),
+};
+
+/* Checks a record of which so many bytes are there, and no byte more can be read. */
+static int check(unsigned kind, size_t says, size_t there)
+{
+	struct hs_event *event = calloc(1, there ? there : 1);
+	struct hs_event header = { .kind = kind, .size = says };
+	int error;
+
+	memcpy(event, &header, there < sizeof(header) ? there : sizeof(header));
+	error = hs_record_check(event, there);
+	free(event);
+	return error;
+}
+
+static void sizes_of_every_kind(void **state)
+{
+	(void)state;
+	for (unsigned kind = 1; kind < HS_EV_MAX; kind++) {
+		size_t size = sizes[kind];
+
+		assert_int_equal(size % 8, 0);
+		assert_int_equal(check(kind, size, size), 0);
+		assert_int_equal(check(kind, size, size + 100), 0);
+		assert_int_equal(check(kind, size + 8, size + 8), 0); /* of a later version */
+		assert_int_equal(check(kind, size - 8, size), -EBADMSG);
+		assert_int_equal(check(kind, size, size - 1), -EBADMSG);
+		assert_int_equal(check(kind, size + 4, size + 8), -EBADMSG); /* no multiple of eight */
+		assert_int_equal(check(kind, UINT16_MAX & ~7, size), -EBADMSG);
+		assert_int_equal(check(kind, 0, size), -EBADMSG);
+	}
+}
+
+static void every_size(void **state)
+{
+	(void)state;
+	for (size_t size = 0; size < 2048; size++) {
+		bool good = size >= sizeof(struct hs_ev_connection) && size % 8 == 0;
+
+		assert_int_equal(check(HS_EV_CONNECTION, size, size), good ? 0 : -EBADMSG);
+	}
+}
+
+static void kinds(void **state)
+{
+	(void)state;
+	assert_int_equal(check(0, 16, 16), -EBADMSG);
+	assert_int_equal(check(HS_EV_MAX, 1024, 1024), -EBADMSG);
+	assert_int_equal(check(UINT16_MAX, 1024, 1024), -EBADMSG);
+}
+
+/* Less than a header is not looked into at all. */
+static void headers(void **state)
+{
+	(void)state;
+	for (size_t there = 0; there < sizeof(struct hs_event); there++)
+		assert_int_equal(check(HS_EV_PASS, sizeof(struct hs_ev_pass), there), -EBADMSG);
+}
+
+/* They are label values: each one there, and no two alike. */
+static void losses_have_names(void **state)
+{
+	(void)state;
+	for (int i = 0; i < HS_LOSS_MAX; i++) {
+		const char *name = hs_loss_name(i);
+
+		assert_non_null(name);
+		assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz_"), strlen(name));
+		assert_string_not_equal(name, "unknown");
+		assert_true(*name);
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(name, hs_loss_name(j));
+	}
+	assert_string_equal(hs_loss_name(HS_LOSS_MAX), "unknown");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_of_every_kind),
+		cmocka_unit_test(every_size),
+		cmocka_unit_test(kinds),
+		cmocka_unit_test(headers),
+		cmocka_unit_test(losses_have_names),
+	};
+
+	return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}
