@@ -9,6 +9,7 @@
  */
 #include "kernel.h"
 #include "hopscope/event.h"
+#include "lib/connect.bpf.h"
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
 
@@ -18,22 +19,6 @@
 #define EALREADY 114
 #define EINPROGRESS 115
 #define EISCONN 106
-
-struct hs_connect {
-	__u64 start_ns;
-	struct hs_tuple tuple; /* remote only */
-};
-
-/*
- * connect() calls under way, by thread. Inserted at enter; deleted at exit, or by the SYN, from
- * where on the connection speaks for itself. Bounded by threads that are killed in between.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
-	__type(value, struct hs_connect);
-} hs_connects SEC(".maps");
 
 /* Errors of connect() that are no failure of this attempt. */
 static __always_inline bool hs_is_failure(long error)
@@ -187,16 +172,14 @@ int hs_connect_exit(struct trace_event_raw_sys_exit *ctx)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct hs_connect *call = bpf_map_lookup_elem(&hs_connects, &thread);
-	struct hs_tuple tuple;
-	__u64 start_ns;
+	struct hs_connect done;
 
 	if (!call)
 		return 0;
-	tuple = call->tuple;
-	start_ns = call->start_ns;
+	done = *call;
 	bpf_map_delete_elem(&hs_connects, &thread);
-	if (hs_is_failure(ctx->ret))
-		hs_send_connect_error(&tuple, ctx->ret, start_ns);
+	if (hs_is_failure(ctx->ret) && !done.sent)
+		hs_send_connect_error(&done.tuple, ctx->ret, done.start_ns);
 	return 0;
 }
 

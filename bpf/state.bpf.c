@@ -2,12 +2,14 @@
 /* What all programs share: maps, counters, and the constants that the loader sets. */
 #include "kernel.h"
 #include "hopscope/event.h"
+#include "lib/connect.bpf.h"
 #include "lib/sock.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 struct hs_ring_map hs_ring SEC(".maps");
 struct hs_socks_map hs_socks SEC(".maps");
+struct hs_connects_map hs_connects SEC(".maps");
 
 /* Lost records by enum hs_loss; only ever grows. */
 __u64 hs_losses[HS_LOSS_MAX];

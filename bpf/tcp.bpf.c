@@ -5,6 +5,7 @@
  */
 #include "kernel.h"
 #include "hopscope/event.h"
+#include "lib/connect.bpf.h"
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
 
@@ -84,6 +85,7 @@ static __always_inline void hs_syn_sent(struct hs_sock *state)
 	state->role = HS_ROLE_CLIENT;
 	state->start_ns = bpf_ktime_get_ns();
 	state->connect_sent = 1;
+	hs_connect_sent(true);
 	hs_own(state);
 }
 
@@ -131,12 +133,26 @@ static __always_inline void hs_closing(struct hs_sock *state)
 	hs_task_introduce();
 }
 
+/* A port was missing, or in use: connect() returns that error itself. */
+static __always_inline void hs_syn_not_sent(struct hs_sock *state)
+{
+	state->connect_sent = 0;
+	hs_connect_sent(false);
+}
+
+static __always_inline __u32 hs_segs_out(struct sock *sk)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp ? tp->segs_out : 0;
+}
+
 static __always_inline void hs_closed(struct sock *sk, __u8 old_state, struct hs_sock *state)
 {
 	if (old_state == TCP_LISTEN)
 		hs_send_listener(sk, HS_PHASE_CLOSE, state);
-	else if (old_state == TCP_SYN_SENT && !hs_local_port(sk))
-		state->connect_sent = 0; /* no port, so no SYN: connect() returns that error itself */
+	else if (old_state == TCP_SYN_SENT && !hs_segs_out(sk))
+		hs_syn_not_sent(state);
 	else
 		hs_send_close(sk, state);
 }
@@ -261,21 +277,6 @@ int BPF_PROG(hs_tcp_retransmit, struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-static __always_inline void hs_request_tuple(struct hs_tuple *tuple, const struct request_sock *request)
-{
-	const struct sock_common *common = &request->__req_common;
-
-	if (common->skc_family == AF_INET6) {
-		hs_copy_v6(tuple->local, &common->skc_v6_rcv_saddr);
-		hs_copy_v6(tuple->remote, &common->skc_v6_daddr);
-	} else {
-		hs_map_v4(tuple->local, common->skc_rcv_saddr);
-		hs_map_v4(tuple->remote, common->skc_daddr);
-	}
-	tuple->local_port = common->skc_num;
-	tuple->remote_port = bpf_ntohs(common->skc_dport);
-}
-
 SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(hs_tcp_retransmit_synack, struct sock *sk, struct request_sock *request)
 {
@@ -292,7 +293,8 @@ int BPF_PROG(hs_tcp_retransmit_synack, struct sock *sk, struct request_sock *req
 	if (!event)
 		return 0;
 	hs_socket_fill(&event->socket, sk, state);
-	hs_request_tuple(&event->socket.tuple, request);
+	hs_addresses_fill(&event->socket.tuple, &request->__req_common);
+	event->socket.tuple.local_port = request->__req_common.skc_num;
 	event->socket.role = HS_ROLE_SERVER;
 	event->kind = HS_RETRANSMIT_SYN_ACK;
 	event->segments = 1;

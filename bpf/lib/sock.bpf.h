@@ -79,11 +79,8 @@ static __always_inline __u16 hs_local_port(const struct sock *sk)
 	return bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
 }
 
-/* The tuple of a socket that the verifier knows as one (a tracepoint argument, an iterator's). */
-static __always_inline void hs_tuple_fill(struct hs_tuple *tuple, const struct sock *sk)
+static __always_inline void hs_addresses_fill(struct hs_tuple *tuple, const struct sock_common *common)
 {
-	const struct sock_common *common = &sk->__sk_common;
-
 	if (common->skc_family == AF_INET6) {
 		hs_copy_v6(tuple->local, &common->skc_v6_rcv_saddr);
 		hs_copy_v6(tuple->remote, &common->skc_v6_daddr);
@@ -91,9 +88,15 @@ static __always_inline void hs_tuple_fill(struct hs_tuple *tuple, const struct s
 		hs_map_v4(tuple->local, common->skc_rcv_saddr);
 		hs_map_v4(tuple->remote, common->skc_daddr);
 	}
-	tuple->local_port = hs_local_port(sk);
 	tuple->remote_port = bpf_ntohs(common->skc_dport);
-	tuple->netns = common->skc_net.net->ns.inum;
+}
+
+/* The tuple of a socket that the verifier knows as one (a tracepoint argument, an iterator's). */
+static __always_inline void hs_tuple_fill(struct hs_tuple *tuple, const struct sock *sk)
+{
+	hs_addresses_fill(tuple, &sk->__sk_common);
+	tuple->local_port = hs_local_port(sk);
+	tuple->netns = sk->__sk_common.skc_net.net->ns.inum;
 }
 
 /* The same for a socket found by walking memory, where every step may fault. */
