@@ -20,6 +20,7 @@ struct agent {
 	struct hs_config config;
 	struct hs_engine *engine;
 	struct hs_http *http;
+	unsigned turns;
 	ev_timer timer;
 	ev_io ring;
 	ev_signal terminate, interrupt;
@@ -27,15 +28,19 @@ struct agent {
 
 static void turn(struct agent *agent)
 {
-	if (hs_engine_turn(agent->engine) && agent->http)
+	if (hs_engine_turn(agent->engine))
 		hs_http_wake(agent->http);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
+	struct agent *agent = timer->data;
+
 	(void)loop;
 	(void)events;
-	turn(timer->data);
+	turn(agent);
+	if (++agent->turns % (1000 / HS_TURN_MS) == 0)
+		hs_http_tick(agent->http);
 }
 
 static void on_ring(struct ev_loop *loop, ev_io *io, int events)

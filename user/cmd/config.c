@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -171,16 +172,34 @@ static int take(cfg_t *parser, struct hs_config *config)
 	return take_rules(parser, config);
 }
 
+/* libconfuse's scanner ends the process when it cannot read what it could open. */
+static int check_readable(const char *path)
+{
+	struct stat file;
+
+	if (access(path, R_OK) || stat(path, &file))
+		return -errno;
+	return S_ISDIR(file.st_mode) ? -EISDIR : 0;
+}
+
+/* The line is the file's last then, wherever the mistake is. */
+static void explain_end(char *message, size_t size)
+{
+	static const char end[] = "premature end of file", why[] = ": a value or a closing quote is missing";
+	size_t length = strlen(message);
+
+	if (length >= strlen(end) && !strcmp(message + length - strlen(end), end))
+		snprintf(message + length, size - length, "%s", why);
+}
+
 static int parse(cfg_t *parser, const char *path, char *message, size_t size)
 {
-	if (!path)
-		return 0;
-	if (access(path, R_OK)) {
-		int error = -errno;
+	int error = path ? check_readable(path) : 0;
 
-		snprintf(message, size, "%s: %s", path, strerror(errno));
+	if (error)
+		snprintf(message, size, "%s: %s", path, strerror(-error));
+	if (error || !path)
 		return error;
-	}
 	problem.text = message;
 	problem.size = size;
 	*message = '\0';
@@ -188,6 +207,7 @@ static int parse(cfg_t *parser, const char *path, char *message, size_t size)
 		return 0;
 	if (!*message)
 		snprintf(message, size, "%s: cannot be read", path);
+	explain_end(message, size);
 	return -EINVAL;
 }
 

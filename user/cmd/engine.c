@@ -64,11 +64,12 @@ void hs_engine_defaults(struct hs_engine_config *config)
 
 /* ---- records ---- */
 
+/* Written when the model has it: a process that it asks for amid a record comes before that one. */
 static void feed(struct hs_engine *engine, const struct hs_event *event)
 {
+	hs_model_feed(engine->model, event);
 	if (engine->config.recorder)
 		hs_recorder_write(engine->config.recorder, event);
-	hs_model_feed(engine->model, event);
 }
 
 static bool feed_from_procfs(struct hs_engine *engine, uint32_t pid, uint64_t time_ns)
@@ -189,16 +190,23 @@ static void collect_stages(struct hs_engine *engine)
 		add_stage(engine, engine->extra[i].stage, engine->extra[i].count(engine->extra[i].arg));
 }
 
-const struct hs_view *hs_engine_lock(struct hs_engine *engine, bool fresh)
+/* What takes system calls to learn. */
+static void collect(struct hs_engine *engine)
 {
-	pthread_mutex_lock(&engine->mutex);
-	if (fresh)
-		catch_up(engine, fresh_interval(engine));
-	engine->view.clock = hs_clock_now();
 	engine->view.pass_count = hs_model_counters(engine->model)->passes;
 	engine->view.pass_seconds = engine->pass_cost_ns / 1e9;
 	engine->view.map_bytes = hs_probe_map_bytes(engine->probe);
 	collect_stages(engine);
+}
+
+const struct hs_view *hs_engine_lock(struct hs_engine *engine, bool fresh)
+{
+	pthread_mutex_lock(&engine->mutex);
+	engine->view.clock = hs_clock_now();
+	if (fresh) {
+		catch_up(engine, fresh_interval(engine));
+		collect(engine);
+	}
 	return &engine->view;
 }
 
@@ -269,6 +277,7 @@ int hs_engine_open(const struct hs_engine_config *config, struct hs_engine **out
 		return error;
 	}
 	fill_view(engine);
+	collect(engine);
 	*out = engine;
 	return 0;
 }

@@ -113,6 +113,16 @@ static int open_tcp(const struct addrinfo *address)
 	return error;
 }
 
+/* A name may have several: the first that works. */
+static int open_first(const struct addrinfo *address)
+{
+	int fd = -EADDRNOTAVAIL;
+
+	for (; address && fd < 0; address = address->ai_next)
+		fd = open_tcp(address);
+	return fd;
+}
+
 static void describe(struct hs_tcp_listener *listener)
 {
 	struct sockaddr_storage bound = { 0 };
@@ -146,7 +156,7 @@ int hs_listen_tcp(const char *listen, struct hs_tcp_listener *listener, char *me
 	if (error)
 		return fail(message, size, EADDRNOTAVAIL, "cannot listen on %s: %s", listen,
 			    gai_strerror(error));
-	fd = open_tcp(found);
+	fd = open_first(found);
 	freeaddrinfo(found);
 	if (fd < 0)
 		return cannot_listen(message, size, listen, -fd);

@@ -115,9 +115,9 @@ static void put_node(struct hs_json *json, const struct node *node)
 	hs_json_put_text(json, "detail__namespace", workload->identity.namespace_);
 	hs_json_put_number(json, "detail__active_connections", node->active);
 	hs_json_put_number(json, "detail__connects_made", made->connects);
-	hs_json_put_number(json, "detail__connects_failed", made->failures);
+	hs_json_put_number(json, "detail__connects_made_failed", made->failures);
 	hs_json_put_number(json, "detail__connects_served", served->connects);
-	hs_json_put_number(json, "detail__connects_refused", served->failures);
+	hs_json_put_number(json, "detail__connects_served_failed", served->failures);
 	hs_json_close(json, '}');
 }
 

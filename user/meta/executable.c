@@ -107,13 +107,26 @@ static struct hs_text comm_name(struct hs_text comm)
 	return slash ? hs_text_first(comm, slash) : comm;
 }
 
+/*
+ * What the program was started as, where that is a link to another name (Debian's redis-server
+ * is redis-check-rdb): the kernel takes comm from the name that was executed, and a program that
+ * did not change argv[0] has the same there.
+ */
+static struct hs_text started_as(struct hs_text program, struct hs_text args, struct hs_text comm)
+{
+	struct hs_text called = title_name(args);
+	bool linked = hs_text_equal(comm, hs_text_first(called, HS_COMM_LEN - 1)) &&
+		      !hs_text_equal(comm, hs_text_first(program, HS_COMM_LEN - 1));
+
+	return called.len && linked && !hs_interpreter_find(program) ? called : program;
+}
+
 void hs_executable_name(const struct hs_process_facts *facts, char *name, size_t size)
 {
 	struct hs_text all = hs_text_bytes(facts->args, facts->args_len), args = whole_args(all);
 	struct hs_text program = exe_base(hs_text_of(facts->exe));
 
-	if (!program.len)
-		program = title_name(all);
+	program = program.len ? started_as(program, all, hs_text_of(facts->comm)) : title_name(all);
 	if (!program.len)
 		program = comm_name(hs_text_of(facts->comm));
 	program = script_of(applet(program, &args), all, args);

@@ -40,6 +40,11 @@ static inline struct hs_text hs_text_last(struct hs_text text, size_t len)
 	return hs_text_from(text, len < text.len ? text.len - len : 0);
 }
 
+static inline bool hs_text_equal(struct hs_text a, struct hs_text b)
+{
+	return a.len == b.len && !memcmp(a.data, b.data, a.len);
+}
+
 static inline bool hs_text_is(struct hs_text text, const char *string)
 {
 	return text.len == strlen(string) && !memcmp(text.data, string, text.len);

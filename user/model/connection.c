@@ -444,6 +444,19 @@ static void closed(struct hs_model *model, struct hs_connection *connection, enu
 	}
 }
 
+/* A socket may connect again, and keeps its cookie: from here on that is of the new connection. */
+static void part_from_past(struct hs_model *model, const struct hs_ev_connection *event)
+{
+	enum hs_side side;
+	struct hs_connection *connection = find_cookie(model, event->socket.cookie, &side);
+	struct hs_end *end = connection ? &connection->end[side] : NULL;
+
+	if (!end || !end->closed || event->start_ns <= connection->closed_ns)
+		return;
+	HASH_DELETE(hh, model->cookies[side], end);
+	end->cookie = 0;
+}
+
 int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *event)
 {
 	struct hs_connection *connection;
@@ -453,6 +466,7 @@ int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *ev
 	if (event->socket.role == HS_ROLE_SERVER && event->socket.phase == HS_PHASE_CLOSE &&
 	    event->start_ns && !event->established_ns)
 		return 0; /* a child that the listener dropped before its handshake was done */
+	part_from_past(model, event);
 	connection = get(model, &event->socket, &side);
 	if (!connection)
 		return -ENOMEM;

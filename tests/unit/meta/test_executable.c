@@ -301,9 +301,29 @@ static void survives_every_cut(void **state)
 	}
 }
 
+static void started_by_a_link(void **state)
+{
+	static const char args[] = "/usr/bin/redis-server 127.0.0.1:6379";
+	struct hs_process_facts facts = { .comm = "redis-server", .hostname = "",
+		.exe = "/usr/bin/redis-check-rdb", .args = args, .args_len = sizeof(args) };
+	char name[HS_NAME_LEN];
+
+	(void)state;
+	hs_executable_name(&facts, name, sizeof(name));
+	assert_string_equal(name, "redis-server");
+	facts.comm = "bio_close_file"; /* a thread's, or changed: then it says nothing */
+	hs_executable_name(&facts, name, sizeof(name));
+	assert_string_equal(name, "redis-check-rdb");
+	facts.comm = "redis-server";
+	facts.exe = "/usr/bin/python3.11"; /* an interpreter is named by its script */
+	hs_executable_name(&facts, name, sizeof(name));
+	assert_string_not_equal(name, "redis-server");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(started_by_a_link),
 		cmocka_unit_test(names_plain),
 		cmocka_unit_test(names_unknown_exe),
 		cmocka_unit_test(names_python),
