@@ -314,10 +314,12 @@ static void started_by_a_link(void **state)
 	facts.comm = "bio_close_file"; /* a thread's, or changed: then it says nothing */
 	hs_executable_name(&facts, name, sizeof(name));
 	assert_string_equal(name, "redis-check-rdb");
-	facts.comm = "redis-server";
-	facts.exe = "/usr/bin/python3.11"; /* an interpreter is named by its script */
+	facts.comm = "python3"; /* a link too, but an interpreter is named by its script */
+	facts.exe = "/usr/bin/python3.11";
+	facts.args = "python3\0/srv/app.py";
+	facts.args_len = sizeof("python3\0/srv/app.py");
 	hs_executable_name(&facts, name, sizeof(name));
-	assert_string_not_equal(name, "redis-server");
+	assert_string_equal(name, "app.py");
 }
 
 int main(void)
