@@ -123,6 +123,20 @@ unit-build: $(UNIT)
 unit: $(UNIT)
 	$(Q)tests/harness/unit $(UNIT)
 
+# ---- fuzz targets over their corpora, with the same archive ----
+FUZZ := $(patsubst tests/fuzz/corpus/%,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/corpus/*)))
+FUZZ_COMMON := $(O)/san/tests/fuzz/replay.o $(O)/san/tests/fuzz/file.o
+
+$(FUZZ): $(O)/fuzz/%: $(O)/san/tests/fuzz/%.o $(FUZZ_COMMON) $(O)/san/libhopscope.a
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $^ $(LIBS) -o $@
+
+fuzz-build: $(FUZZ)
+
+fuzz: fuzz-build
+	$(Q)O=$(O) tests/harness/fuzz
+
 -include $(UNIT_LIB_OBJ:.o=.d) $(UNIT_SRC:%.c=$(O)/san/%.d)
 
 clean:

@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+"""Writes the seed corpora: small, valid inputs from which a fuzzer starts. Run it from here."""
+import pathlib
+import struct
+
+CORPUS = pathlib.Path(__file__).parent / "corpus"
+NOW = 1_000_000_000
+
+
+def event(kind, size, at):
+    return struct.pack("<HHIQ", kind, size, 0, at)
+
+
+def v4(text):
+    return b"\0" * 10 + b"\xff\xff" + bytes(int(n) for n in text.split("."))
+
+
+def sock(kind, size, at, cookie, local, lport, remote, rport, pid, role, state, old, phase, netns=1):
+    return (event(kind, size, at) + struct.pack("<Q", cookie) + v4(local) + v4(remote)
+            + struct.pack("<HHI", lport, rport, netns) + struct.pack("<IIBBBBI", pid, pid, role, state, old, phase, 0))
+
+
+def process(pid, comm, exe, args, cgroup, host="node", at=NOW):
+    texts = exe + b"\0" + args + cgroup
+    body = struct.pack("<IIQQ", pid, 1, 5, 7) + comm.ljust(16, b"\0") + host.encode().ljust(64, b"\0")
+    body += struct.pack("<HHHH", len(exe) + 1, len(args), len(cgroup), 0) + texts
+    size = (16 + len(body) + 7) & ~7
+    return event(1, size, at) + body.ljust(size - 16, b"\0")
+
+
+def tcp(acked, received):
+    return struct.pack("<QQ", acked, received) + struct.pack("<30I", *([3] * 30)) + b"\0" * 16
+
+
+def connection(at, cookie, end, phase, state, old, acked=0, received=0, start=NOW, established=NOW + 100):
+    local, lport, remote, rport, pid, role = end
+    size = 112 if phase == 1 else 264
+    head = sock(2, size, at, cookie, local, lport, remote, rport, pid, role, state, old, phase)
+    head += struct.pack("<QQIIQ", start, established, pid, pid, 99)
+    return head + (tcp(acked, received) if phase != 1 else b"")
+
+
+def listener(at, cookie, phase, pid=20):
+    return sock(4, 120, at, cookie, "127.0.0.1", 80, "0.0.0.0", 0, pid, 0, 10, 7, phase) + struct.pack(
+        "<IIIIIIQQ", 1, 128, 0, 0, 0, 0, 5, 1000)
+
+
+CLIENT = ("127.0.0.1", 40000, "127.0.0.1", 80, 10, 1)
+SERVER = ("127.0.0.1", 80, "127.0.0.1", 40000, 20, 2)
+PROCESSES = [
+    process(10, b"curl", b"curl", b"curl\0http://localhost/\0", b"user.slice\0"),
+    process(20, b"nginx", b"/usr/sbin/nginx", b"nginx: worker process\0", b"nginx.service\0system.slice\0"),
+    process(21, b"python3", b"python3.11", b"python3\0-u\0/srv/app.py\0", b"docker-" + b"a1" * 32 + b".scope\0system.slice\0"),
+    process(22, b"java", b"java", b"java\0-cp\0a:b\0-Xmx1g\0com.example.Main\0",
+            b"cri-containerd-" + b"0f" * 32 + b".scope\0kubepods-burstable-pod01234567_89ab_cdef_0123_456789abcdef.slice\0"
+            b"kubepods-burstable.slice\0kubepods.slice\0", "web-7d4b9c6f5d-x2x9k"),
+    process(23, b"we\"ird\n", b"x", b"a\xff\xfe\0", b"\\x2d\xc3\x28\0"),
+]
+
+
+def spine():
+    yield from PROCESSES
+    yield listener(NOW, 5, 1)
+    yield event(9, 24, NOW + 1) + struct.pack("<II", 1, 0)
+    yield listener(NOW + 2, 5, 3)
+    yield connection(NOW + 100, 1, CLIENT, 1, 1, 2)
+    yield sock(3, 80, NOW + 150, 2, "127.0.0.1", 80, "127.0.0.1", 40000, 20, 2, 1, 0, 0)
+    yield connection(NOW + 160, 1, CLIENT, 3, 1, 0, 10, 20)
+    yield event(9, 24, NOW + 200) + struct.pack("<II", 1, 1)
+    yield sock(5, 112, NOW + 300, 1, "127.0.0.1", 40000, "127.0.0.1", 80, 10, 1, 1, 0, 0) + struct.pack("<IIIIiIII", 4, 1, 1, 200000, 0, 0, 0, 0)
+    yield sock(6, 88, NOW + 400, 2, "127.0.0.1", 80, "127.0.0.1", 40000, 20, 2, 1, 0, 0) + struct.pack("<Ii", 0, -1)
+    yield connection(NOW + 500, 2, SERVER, 2, 7, 9, 20, 10)
+    yield connection(NOW + 600, 1, CLIENT, 2, 7, 5, 10, 20)
+
+
+def faults():
+    yield PROCESSES[0]
+    yield connection(NOW, 7, ("10.0.0.1", 1000, "10.0.0.2", 81, 10, 1), 2, 7, 2, established=0)
+    yield sock(8, 96, NOW, 0, "0.0.0.0", 0, "10.0.0.9", 82, 10, 1, 7, 0, 0) + struct.pack("<iIQ", 101, 0, 5)
+    yield sock(7, 96, NOW, 7, "10.0.0.1", 1000, "10.0.0.2", 81, 10, 1, 7, 0, 0) + struct.pack("<iIQ", 111, 0, 0)
+    yield sock(6, 88, NOW, 0, "10.0.0.1", 83, "10.0.0.2", 4000, 0, 0, 7, 0, 0) + struct.pack("<Ii", 1, 3)
+    yield sock(5, 112, NOW, 5, "10.0.0.1", 80, "10.0.0.2", 4001, 0, 2, 10, 0, 0) + struct.pack("<IIIIiIII", 1, 1, 1, 0, 0, 1, 4, 3)
+    yield event(10, 88, NOW) + struct.pack("<9Q", *range(9))
+
+
+def write(target, name, data):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+header = b"HOPSCOPE" + struct.pack("<IIqII", 1, 160, 12345, 20, 0) + b"node".ljust(64, b"\0") + b"6.1.0".ljust(64, b"\0")
+for name, records in (("spine", spine), ("faults", faults)):
+    write("model", name, b"".join(records()))
+    write("recording", name, header + b"".join(records()))
+for number, record in enumerate(PROCESSES):
+    write("identity", f"process{number}", record)
+write("config", "all", b'listen = "127.0.0.1:9464"\nlog_level = "debug"\nring_kbytes = 512\nmax_edges = 64\n'
+      b'rule "orders" {\n\texecutable = "java"\n\targuments = "*orders*"\n\tnamespace = "shop"\n}\n')
+write("config", "wrong", b'ring_kbytes = 1\nrule { }\nlisten = "\n')
