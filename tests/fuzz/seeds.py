@@ -89,7 +89,7 @@ def write(target, name, data):
     (folder / name).write_bytes(data)
 
 
-header = b"HOPSCOPE" + struct.pack("<IIqII", 1, 160, 12345, 20, 0) + b"node".ljust(64, b"\0") + b"6.1.0".ljust(64, b"\0")
+header = b"HOPSCOPE" + struct.pack("<IIqII", 1, 160, 12345, 999, 0) + b"node".ljust(64, b"\0") + b"6.1.0".ljust(64, b"\0")
 for name, records in (("spine", spine), ("faults", faults)):
     write("model", name, b"".join(records()))
     write("recording", name, header + b"".join(records()))

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "probe/hooks.h"
 
 /* libconfuse reports errors through a function without an argument of ours. */
 static struct {
@@ -70,6 +71,39 @@ static int check_level(cfg_t *cfg, cfg_opt_t *opt)
 	return -1;
 }
 
+/* "accept" or "accept:fexit" */
+static bool is_hook_or_rung(const char *word, size_t length)
+{
+	char full[64];
+
+	for (const struct hs_hook_def *hook = hs_hook_defs; hook < hs_hook_defs + HS_HOOK_COUNT; hook++) {
+		if (length == strlen(hook->name) && !strncmp(word, hook->name, length))
+			return true;
+		for (size_t i = 0; i < HS_HOOK_RUNGS && hook->ladder[i].name; i++) {
+			snprintf(full, sizeof(full), "%s:%s", hook->name, hook->ladder[i].name);
+			if (length == strlen(full) && !strncmp(word, full, length))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int check_disable(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *word = cfg_opt_getnstr(opt, 0);
+	size_t length;
+
+	for (; *word; word += length + (word[length] == ',')) {
+		length = strcspn(word, ",");
+		if (is_hook_or_rung(word, length))
+			continue;
+		cfg_error(cfg, "disable names '%.*s', expected hooks of `hopscope check`: accept,connect:fexit",
+			  (int)length, word);
+		return -1;
+	}
+	return 0;
+}
+
 static int check_rule(cfg_t *cfg, cfg_opt_t *opt)
 {
 	cfg_t *rule = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
@@ -117,6 +151,7 @@ static cfg_t *make_parser(void)
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
 		cfg_set_validate_func(parser, ranges[i].name, check_range);
 	cfg_set_validate_func(parser, "log_level", check_level);
+	cfg_set_validate_func(parser, "disable", check_disable);
 	cfg_set_validate_func(parser, "rule", check_rule);
 	return parser;
 }

@@ -108,6 +108,7 @@ struct hs_source *hs_source_recording(const char *path, char *message, size_t si
 		.close = close_recording,
 		.kind = "recording",
 	};
+	hs_model_settle(recording->model);
 	fill_view(recording);
 	return &recording->source;
 }

@@ -389,6 +389,7 @@ static void sampled(struct hs_model *model, struct hs_end *end, const struct hs_
 		end->holder_pid = 0;
 	}
 	end->met_ns = socket->event.time_ns;
+	end->doubted_pass = 0;
 	if (!end->pid)
 		own(model, end, socket->pid, socket->tid);
 	if (socket->pid == end->pid) {
@@ -541,10 +542,12 @@ int hs_accept_feed(struct hs_model *model, const struct hs_ev_socket *event)
  */
 static bool vanished(const struct hs_model *model, const struct hs_end *end)
 {
-	bool held = end->pass && (end->state == ESTABLISHED || end->state == CLOSE_WAIT);
+	bool in_use = end->state == ESTABLISHED || end->state == CLOSE_WAIT, held = end->pass && in_use;
 
 	if (!end->here || end->closed || model->pass - end->pass < MISSED_PASSES)
 		return false;
+	if (end->doubted_pass && in_use && model->pass - end->doubted_pass >= MISSED_PASSES)
+		return true;
 	if (!end->pass && !model->counters.kernel_dropped[HS_LOSS_RING_CONNECTION])
 		return false;
 	return end->met_ns + (held ? HELD_NS : ORPHAN_NS) < model->now_ns;
@@ -566,6 +569,25 @@ static void sweep(struct hs_model *model, struct hs_connection *connection)
 			if (connection->edge)
 				hs_settle(model, connection);
 			enlist(model, connection, HS_LIST_LINGERING);
+		}
+	}
+}
+
+/* An end that a whole pass before the loss has not met is out of their sight, and tells nothing. */
+static void doubt(struct hs_model *model, struct hs_end *end)
+{
+	if (end->here && !end->closed && !end->doubted_pass && (end->pass || end->met_ns >= model->loss_pass_ns))
+		end->doubted_pass = model->pass;
+}
+
+void hs_connection_doubt(struct hs_model *model)
+{
+	struct hs_connection *first, *next_first;
+
+	HASH_ITER(hh, model->connections, first, next_first) {
+		for (struct hs_connection *c = first; c; c = c->same_tuple) {
+			doubt(model, &c->end[HS_CLIENT]);
+			doubt(model, &c->end[HS_SERVER]);
 		}
 	}
 }
@@ -618,6 +640,17 @@ void hs_connection_tick(struct hs_model *model)
 		return;
 	settle_before(model, model->now_ns - SETTLE_NS);
 	finish_before(model, model->now_ns - LINGER_NS);
+}
+
+void hs_connection_settle(struct hs_model *model)
+{
+	struct hs_connection *connection, *next;
+
+	settle_before(model, UINT64_MAX);
+	DL_FOREACH_SAFE(model->lingering, connection, next)
+		hs_settle(model, connection);
+	while (model->done)
+		finish(model, model->done);
 }
 
 void hs_connection_free_all(struct hs_model *model)

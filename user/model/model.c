@@ -66,6 +66,11 @@ static int feed_pass(struct hs_model *model, const struct hs_ev_pass *event)
 
 static int feed_loss(struct hs_model *model, const struct hs_ev_loss *event)
 {
+	const int stage = HS_LOSS_RING_CONNECTION;
+
+	if (event->count[stage] > model->counters.kernel_dropped[stage])
+		hs_connection_doubt(model);
+	model->loss_pass_ns = model->pass_begin_ns;
 	memcpy(model->counters.kernel_dropped, event->count, sizeof(event->count));
 	return 0;
 }
@@ -129,6 +134,12 @@ void hs_model_tick(struct hs_model *model, uint64_t now_ns)
 		model->expiry_ns = model->now_ns;
 		hs_address_tick(model);
 	}
+}
+
+void hs_model_settle(struct hs_model *model)
+{
+	hs_connection_settle(model);
+	hs_stray_tick(model);
 }
 
 const struct hs_model_counters *hs_model_counters(const struct hs_model *model)

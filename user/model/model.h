@@ -138,6 +138,7 @@ struct hs_end {
 	/* private to the model */
 	uint64_t met_ns;        /* a snapshot pass met it */
 	uint32_t pass, owner_pass; /* … which one; the last in which pid held it */
+	uint32_t doubted_pass;  /* records were lost since, its close may be among them; 0: none */
 	uint32_t holder_pid, holder_tid; /* somebody else who held it in that pass */
 	uint8_t resets_sent;    /* by events: some are sent after the close record */
 	UT_hash_handle hh;      /* by cookie */
@@ -266,6 +267,9 @@ int hs_model_feed(struct hs_model *model, const struct hs_event *event);
  * Call it about once a second; now_ns is CLOCK_MONOTONIC.
  */
 void hs_model_tick(struct hs_model *model, uint64_t now_ns);
+
+/* No record is to come, as at the end of a recording: settle what still waits for one. */
+void hs_model_settle(struct hs_model *model);
 
 /* Readers. All pointers are borrowed and valid until the next feed or tick. */
 const struct hs_model_counters *hs_model_counters(const struct hs_model *model);

@@ -49,6 +49,7 @@ struct hs_model {
 
 	uint32_t pass;                 /* number of the pass under way or done last */
 	uint64_t pass_begin_ns;
+	uint64_t loss_pass_ns;         /* when the pass before the last count of losses began */
 	uint64_t rates_ns, expiry_ns;
 
 	struct hs_stray_reset strays[HS_STRAYS];
@@ -109,7 +110,10 @@ struct hs_connection *hs_connection_of(struct hs_model *model, const struct hs_e
 /* Forget what was closed some milliseconds ago. Cheap: call it with every record. */
 void hs_connection_reap(struct hs_model *model);
 void hs_connection_pass_end(struct hs_model *model);
+/* Records of connections were lost: any that is open may have closed. */
+void hs_connection_doubt(struct hs_model *model);
 void hs_connection_tick(struct hs_model *model);
+void hs_connection_settle(struct hs_model *model);
 void hs_connection_free_all(struct hs_model *model);
 
 /* account.c: from connections to edges */

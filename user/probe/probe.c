@@ -380,13 +380,16 @@ static int explain_failure(struct hs_probe *probe, int error, char *message, siz
 {
 	const struct hs_hook_rung *first = &probe->hooks[HS_HOOK_CONNECTION].ladder[0];
 
-	if (error >= 0) {
+	if (error >= 0)
 		error = first->error ? first->error : -ENOTSUP;
-		snprintf(message, size, "the kernel refuses every hook (%s: %s); run `hopscope check`",
-			 hs_hook_defs[HS_HOOK_CONNECTION].name, first->refusal);
+	if (error == -ECANCELED) {
+		snprintf(message, size, "every hook is switched off by configuration or refused: nothing to watch");
 	} else if (error == -EPERM || error == -EACCES) {
 		snprintf(message, size,
 			 "loading BPF is not permitted: run as root, or with CAP_BPF and CAP_PERFMON");
+	} else if (first->error) {
+		snprintf(message, size, "the kernel refuses every hook (%s: %s); run `hopscope check`",
+			 hs_hook_defs[HS_HOOK_CONNECTION].name, first->refusal);
 	} else {
 		snprintf(message, size, "cannot load the BPF programs: %s%s%s", strerror(-error),
 			 *refusal.words ? ": " : "", refusal.words);
