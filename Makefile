@@ -28,11 +28,9 @@ DEB_BUILD := gcc make git libc6-dev clang llvm bpftool libbpf-dev libelf-dev zli
 	pkg-config
 DEB_RUN := libcurl3-gnutls python3-minimal python3 nginx-light redis-server postgresql curl iproute2 procps
 DEB_CHECK := libcmocka-dev nginx-light redis-server redis-tools postgresql postgresql-client wrk nftables \
-	prometheus qemu-system-x86 busybox-static xz-utils python3-pytest nodejs jq tmux apache2-utils man-db mandoc \
+	prometheus qemu-system-x86 busybox-static xz-utils python3-pytest nodejs jq tmux apache2-utils python3-yaml man-db mandoc \
 	libcap2-bin graphviz iperf3
 
-SRC := $(sort $(wildcard bpf/*.bpf.c))
-BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.o)
 SRC := $(sort $(wildcard user/*.c user/*/*.c))
 OBJ := $(SRC:%.c=$(O)/%.o)
 
@@ -123,6 +121,32 @@ unit-build: $(UNIT)
 unit: $(UNIT)
 	$(Q)tests/harness/unit $(UNIT)
 
+# ---- one test per BPF program, as root on this kernel; what runs is what ships, so no sanitizers ----
+BPF_TEST_SRC := $(sort $(wildcard tests/bpf/test_*.c))
+BPF_TEST := $(BPF_TEST_SRC:tests/bpf/%.c=$(O)/bpf-tests/%)
+BPF_TEST_COMMON := $(patsubst %.c,$(O)/%.o,$(filter-out tests/bpf/test_%.c,$(wildcard tests/bpf/*.c)))
+
+$(O)/libhopscope.a: $(filter-out $(O)/user/main.o,$(OBJ))
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BPF_TEST): $(O)/bpf-tests/%: $(O)/tests/bpf/%.o $(BPF_TEST_COMMON) $(O)/libhopscope.a
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LIBS) -lcmocka -o $@
+
+bpf-build: $(BPF_TEST)
+
+bpf-check: bpf-build
+	$(Q)O=$(O) tests/harness/bpf
+
+e2e: all
+	$(Q)HOPSCOPE=$(O)/hopscope tests/e2e/run
+
+bench: all
+	$(Q)HOPSCOPE=$(O)/hopscope tests/bench/run
+
+-include $(BPF_TEST_SRC:%.c=$(O)/%.d)
+
 # ---- fuzz targets over their corpora, with the same archive ----
 FUZZ := $(patsubst tests/fuzz/corpus/%,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/corpus/*)))
 FUZZ_COMMON := $(O)/san/tests/fuzz/replay.o $(O)/san/tests/fuzz/file.o
@@ -138,6 +162,33 @@ fuzz: fuzz-build
 	$(Q)O=$(O) tests/harness/fuzz
 
 -include $(UNIT_LIB_OBJ:.o=.d) $(UNIT_SRC:%.c=$(O)/san/%.d)
+
+# ---- installing ----
+PREFIX ?= /usr
+BIN := $(PREFIX)/bin/hopscope
+UNIT_FILE := $(PREFIX)/lib/systemd/system/hopscope.service
+MAN := $(foreach page,1/hopscope.1 5/hopscope.conf.5 8/hopscope-agent.8,$(PREFIX)/share/man/man$(page))
+BASH_COMPLETION := $(PREFIX)/share/bash-completion/completions/hopscope
+# Debian's zsh looks elsewhere for what packages bring.
+ZSH_COMPLETION := $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_hopscope
+FISH_COMPLETION := $(PREFIX)/share/fish/vendor_completions.d/hopscope.fish
+DOC := $(PREFIX)/share/doc/hopscope
+DOC_FILES := README.md LICENSE $(sort $(wildcard docs/*.md k8s/*.yaml k8s/*/*.yaml)) k8s/Containerfile
+
+install: all
+	$(Q)install -D -m 755 $(O)/hopscope $(DESTDIR)$(BIN)
+	$(Q)umask 022; install -d $(sort $(dir $(addprefix $(DESTDIR),$(UNIT_FILE) $(MAN) $(BASH_COMPLETION) $(ZSH_COMPLETION) \
+		$(FISH_COMPLETION) $(addprefix $(DOC)/,$(DOC_FILES)))))
+	$(Q)umask 022; sed 's|/usr/bin/hopscope|$(BIN)|' k8s/hopscope.service > $(DESTDIR)$(UNIT_FILE)
+	$(Q)$(foreach page,$(MAN),install -m 644 docs/$(notdir $(page)) $(DESTDIR)$(page) && ) true
+	$(Q)umask 022; $(O)/hopscope completion bash > $(DESTDIR)$(BASH_COMPLETION)
+	$(Q)umask 022; $(O)/hopscope completion zsh > $(DESTDIR)$(ZSH_COMPLETION)
+	$(Q)umask 022; $(O)/hopscope completion fish > $(DESTDIR)$(FISH_COMPLETION)
+	$(Q)$(foreach file,$(DOC_FILES),install -m 644 $(file) $(DESTDIR)$(DOC)/$(file) && ) true
+
+uninstall:
+	$(Q)rm -f $(addprefix $(DESTDIR),$(BIN) $(UNIT_FILE) $(MAN) $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION))
+	$(Q)rm -rf $(DESTDIR)$(DOC)
 
 clean:
 	rm -rf $(O)

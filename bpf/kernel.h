@@ -281,6 +281,15 @@ struct nsproxy {
 	struct uts_namespace *uts_ns;
 };
 
+/* The system call under way; no other architecture is asked. */
+struct pt_regs {
+#if defined(__TARGET_ARCH_x86)
+	unsigned long orig_ax;
+#elif defined(__TARGET_ARCH_arm64)
+	__s32 syscallno;
+#endif
+};
+
 struct task_struct {
 	int pid;
 	int tgid;

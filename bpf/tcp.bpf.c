@@ -14,18 +14,19 @@ const volatile bool hs_announce_servers;
 
 const volatile __u32 hs_self; /* the agent's pid */
 
-/* The third argument of two tracepoints came with later kernels, 6.18 and 6.10: their own records tell. */
-struct trace_event_raw_tcp_retransmit_skb {
-	int err;
-} __attribute__((preserve_access_index));
+/*
+ * The third argument of two tracepoints came with later kernels, 6.18 and 6.10. Every kernel has
+ * types of these names; for one that it has not, libbpf would look into all modules, and that
+ * takes CAP_SYS_ADMIN.
+ */
+typedef void (*btf_trace_tcp_retransmit_skb)(void *data, const struct sock *sk, const struct sk_buff *skb, int err);
 
 enum sk_rst_reason {
 	SK_RST_REASON_NOT_SPECIFIED,
 };
 
-struct trace_event_raw_tcp_send_reset {
-	enum sk_rst_reason reason;
-} __attribute__((preserve_access_index));
+typedef void (*btf_trace_tcp_send_reset)(void *data, const struct sock *sk, const struct sk_buff *skb,
+					 const enum sk_rst_reason reason);
 
 static __always_inline void hs_own(struct hs_sock *state)
 {
@@ -119,14 +120,15 @@ static __always_inline void hs_listening(struct sock *sk, struct hs_sock *state)
 
 /*
  * A FIN leaves a socket only through close() or shutdown() of a process that holds it. Not
- * always of its own will: the last reference may be dropped by a kernel worker, or by our own
- * snapshot pass that was looking at the file.
+ * always of its own will: the last reference may be dropped by a kernel worker, or by a pass
+ * over all files that was looking at this one, our own or that of another agent. A pass runs
+ * inside read(), where nobody closes anything.
  */
 static __always_inline void hs_closing(struct hs_sock *state)
 {
 	__u64 task = bpf_get_current_pid_tgid();
 
-	if (!hs_task_is_user() || task >> 32 == hs_self)
+	if (!hs_task_is_user() || task >> 32 == hs_self || hs_task_reads())
 		return;
 	state->closer_pid = task >> 32;
 	state->closer_tid = (__u32)task;
@@ -271,7 +273,7 @@ int BPF_PROG(hs_tcp_retransmit, struct sock *sk, struct sk_buff *skb)
 	event->segments = segments;
 	event->attempt = tp->inet_conn.icsk_retransmits;
 	event->rto_us = (__u64)tp->inet_conn.icsk_rto * hs_tick_ns / 1000;
-	if (bpf_core_field_exists(struct trace_event_raw_tcp_retransmit_skb, err))
+	if (bpf_core_type_exists(btf_trace_tcp_retransmit_skb))
 		event->error = (int)ctx[2];
 	hs_submit(event);
 	return 0;
@@ -379,7 +381,7 @@ int BPF_PROG(hs_tcp_send_reset, struct sock *sk, struct sk_buff *skb)
 		goto discard;
 	event->sent = 1;
 	event->reason = -1;
-	if (bpf_core_field_exists(struct trace_event_raw_tcp_send_reset, reason))
+	if (bpf_core_type_exists(btf_trace_tcp_send_reset))
 		event->reason = (int)ctx[2];
 	hs_submit(event);
 	return 0;

@@ -217,6 +217,78 @@ static int check_readable(const char *path)
 	return S_ISDIR(file.st_mode) ? -EISDIR : 0;
 }
 
+/* How the comment that begins here ends, or NULL. Within a word these characters are its own. */
+static const char *comment_end(const char *text, char before)
+{
+	if (!strchr(" \t\r\n={}()+,\"'", before))
+		return NULL;
+	if (*text == '#' || !strncmp(text, "//", 2))
+		return "\n";
+	return strncmp(text, "/*", 2) ? NULL : "*/";
+}
+
+/* Blanks the comments: libconfuse loses count of the lines over them. */
+static void blank_comments(char *text)
+{
+	char quote = '\0', before = '\n';
+
+	while (*text) {
+		const char *end = quote ? NULL : comment_end(text, before), *stop;
+
+		stop = end ? strstr(text + 1, end) : NULL;
+		if (end && !stop)
+			stop = text + strlen(text);
+		else if (end && *end != '\n')
+			stop += strlen(end);
+		for (; text < stop; text++)
+			if (*text != '\n')
+				*text = ' ';
+		before = end ? ' ' : *text;
+		if (end)
+			continue;
+		if (quote && *text == '\\' && text[1])
+			text++;
+		else if (quote ? *text == quote : *text == '"' || *text == '\'')
+			quote = quote ? '\0' : *text;
+		text++;
+	}
+}
+
+static char *read_all(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t room = 0;
+
+	if (file && getdelim(&text, &room, '\0', file) < 0) {
+		free(text);
+		text = strdup("\n"); /* it is empty */
+	}
+	if (file)
+		fclose(file);
+	return text;
+}
+
+static int parse_file(cfg_t *parser, const char *path)
+{
+	char *text = read_all(path);
+	FILE *file;
+	int result = CFG_FILE_ERROR;
+
+	if (!text)
+		return result;
+	blank_comments(text);
+	file = fmemopen(text, strlen(text), "r");
+	if (file) {
+		free(parser->filename);
+		parser->filename = strdup(path);
+		result = cfg_parse_fp(parser, file);
+		fclose(file);
+	}
+	free(text);
+	return result;
+}
+
 /* The line is the file's last then, wherever the mistake is. */
 static void explain_end(char *message, size_t size)
 {
@@ -238,7 +310,7 @@ static int parse(cfg_t *parser, const char *path, char *message, size_t size)
 	problem.text = message;
 	problem.size = size;
 	*message = '\0';
-	if (cfg_parse(parser, path) == CFG_SUCCESS)
+	if (parse_file(parser, path) == CFG_SUCCESS)
 		return 0;
 	if (!*message)
 		snprintf(message, size, "%s: cannot be read", path);

@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/node.h"
 #include "base/record.h"
 #include "cmd/recorder.h"
 #include "meta/capability.h"
@@ -257,6 +258,30 @@ static void fill_view(struct hs_engine *engine)
 	view->started_ns = hs_monotonic_ns();
 }
 
+static bool may(const char *capability)
+{
+	struct hs_capability capabilities[HS_CAPABILITIES];
+	size_t count = hs_capabilities(capabilities);
+
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(capabilities[i].name, capability))
+			return capabilities[i].present;
+	return false;
+}
+
+/* Loading is refused: what is missing, of what every hook needs. */
+static void explain_refusal(char *message, size_t size)
+{
+	bool all = may("CAP_SYS_ADMIN"), bpf = all || may("CAP_BPF"), perfmon = all || may("CAP_PERFMON");
+
+	if (bpf && perfmon)
+		snprintf(message, size, "loading BPF is not permitted, with all capabilities that it takes: "
+			 "a seccomp profile, a security module or kernel lockdown forbids it");
+	else
+		snprintf(message, size, "loading BPF is not permitted: run as root, or with %s%s%s",
+			 bpf ? "" : "CAP_BPF", bpf || perfmon ? "" : " and ", perfmon ? "" : "CAP_PERFMON");
+}
+
 int hs_engine_open(const struct hs_engine_config *config, struct hs_engine **out, char *message, size_t size)
 {
 	struct hs_engine *engine = calloc(1, sizeof(*engine));
@@ -269,9 +294,11 @@ int hs_engine_open(const struct hs_engine_config *config, struct hs_engine **out
 	engine->config = *config;
 	engine->config.model.introduce = introduce;
 	engine->config.model.introduce_arg = engine;
-	engine->config.model.node = engine->uname.nodename;
+	engine->config.model.node = hs_node_name();
 	engine->model = hs_model_new(&engine->config.model);
 	error = engine->model ? hs_probe_open(&config->probe, &engine->probe, message, size) : -ENOMEM;
+	if (error == -EPERM || error == -EACCES)
+		explain_refusal(message, size);
 	if (error) {
 		hs_engine_close(engine);
 		return error;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/node.h"
 #include "base/record.h"
 
 struct hs_recorder {
@@ -51,7 +52,7 @@ int hs_recorder_open(const char *path, struct hs_recorder **out)
 		return errno ? -errno : -ENOMEM;
 	}
 	uname(&uts);
-	snprintf(header.node, sizeof(header.node), "%.63s", uts.nodename);
+	snprintf(header.node, sizeof(header.node), "%.63s", hs_node_name());
 	snprintf(header.kernel, sizeof(header.kernel), "%.63s", uts.release);
 	put(recorder, &header, sizeof(header));
 	*out = recorder;

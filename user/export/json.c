@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "export/json.h"
 
+#include "base/node.h"
+
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "export/json_document.h"
 
@@ -21,22 +21,6 @@ static const struct document {
 	{ "status", "Status", hs_json_status },
 };
 
-static char node[256];
-
-static void node_read(void)
-{
-	if (gethostname(node, sizeof(node) - 1) < 0)
-		node[0] = '\0';
-}
-
-static const char *node_name(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, node_read);
-	return node;
-}
-
 static int document_write(FILE *out, const struct document *document, const struct hs_view *view)
 {
 	struct hs_json json;
@@ -47,7 +31,7 @@ static int document_write(FILE *out, const struct document *document, const stru
 	hs_json_put_text(&json, "apiVersion", HS_API_VERSION);
 	hs_json_put_text(&json, "kind", document->kind);
 	hs_json_put_time(&json, "time", &view->clock, hs_model_now(view->model));
-	hs_json_put_known_text(&json, "node", node_name());
+	hs_json_put_known_text(&json, "node", hs_node_name());
 	error = document->write(&json, view);
 	hs_json_close(&json, '}');
 	hs_json_end(&json);

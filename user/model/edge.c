@@ -74,9 +74,17 @@ static void move(double *rate, uint64_t *last, uint64_t total, double seconds, d
 	*last = total;
 }
 
-static void move_rates(struct hs_edge *edge, double seconds)
+/* A young edge has no past: until it is as old as the span its rates are plain means. */
+static double rate_weight(double seconds, double age)
 {
-	double weight = 1 - exp(-seconds / RATE_SPAN);
+	double weight = 1 - exp(-seconds / RATE_SPAN), mean = seconds / (age > seconds ? age : seconds);
+
+	return mean > weight ? mean : weight;
+}
+
+static void move_rates(struct hs_edge *edge, double seconds, double age)
+{
+	double weight = rate_weight(seconds, age);
 	uint64_t failures = 0, retransmits = 0;
 
 	for (int i = 0; i < HS_REASON_MAX; i++)
@@ -99,7 +107,7 @@ void hs_edge_tick(struct hs_model *model)
 		return;
 	model->rates_ns = model->now_ns;
 	HASH_ITER(hh, model->edges, edge, next) {
-		move_rates(edge, seconds);
+		move_rates(edge, seconds, hs_seconds(edge->first_seen_ns, model->now_ns));
 		if (edge != model->other_edge && !edge->references &&
 		    edge->last_seen_ns + model->config.edge_ttl_ns < model->now_ns)
 			forget(model, edge);

@@ -3,11 +3,14 @@
 
 #include <math.h>
 
-/* The bounds at 1, 3, 7 and 15 s are where SYNs are sent again: a handshake that needed one shows. */
+/*
+ * SYNs are sent again after 1, 3, 7 and 15 s in all. The bounds lie just above, so that a handshake
+ * which needed one is in the bucket that ends there, and its quantile is about right.
+ */
 const struct hs_buckets hs_buckets_handshake = {
 	.count = 16,
 	.bound = { 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-		   1, 3, 7, 15 },
+		   1.1, 3.2, 7.5, 15.5 },
 };
 
 const struct hs_buckets hs_buckets_connection = {

@@ -8,6 +8,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <cap-ng.h>
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stdarg.h>
@@ -242,9 +243,23 @@ static uint64_t tick_ns(void)
 	return tick.tv_sec * HS_NS_PER_SEC + tick.tv_nsec;
 }
 
+/*
+ * A type that the kernel lacks sends libbpf into the BTF of all modules, which takes
+ * CAP_SYS_ADMIN: without it, the kernel's own BTF is named, and that is all it looks at.
+ */
+static struct hs_bpf *open_skeleton(void)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
+
+	capng_get_caps_process();
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) || access(options.btf_custom_path, R_OK))
+		return hs_bpf__open();
+	return hs_bpf__open_opts(&options);
+}
+
 static int load(struct hs_probe *probe)
 {
-	struct hs_bpf *skeleton = hs_bpf__open();
+	struct hs_bpf *skeleton = open_skeleton();
 	struct bpf_program *program;
 	size_t ring = ring_size(probe->config.ring_bytes);
 
@@ -262,6 +277,15 @@ static int load(struct hs_probe *probe)
 	return hs_bpf__load(skeleton);
 }
 
+static struct bpf_link *refuse(const char *format, const char *detail)
+{
+	int error = errno;
+
+	snprintf(refusal.words, sizeof(refusal.words), format, detail);
+	errno = error;
+	return NULL;
+}
+
 /* tracepoint/syscalls/… by event id: libbpf would want a mounted tracefs. */
 static struct bpf_link *attach_tracepoint(struct hs_probe *probe, struct bpf_program *program)
 {
@@ -276,15 +300,17 @@ static struct bpf_link *attach_tracepoint(struct hs_probe *probe, struct bpf_pro
 
 	probe->tracefs = hs_tracefs_event_ids(&event, &id, 1);
 	if (!probe->tracefs)
-		return NULL;
+		return refuse("tracefs is not mounted: mount it, or give CAP_SYS_ADMIN to do so privately (%s)",
+			      strerror(errno));
 	if (id < 0) {
 		errno = ENOENT;
-		return NULL;
+		return refuse("tracefs has no event %s that may be read (CAP_DAC_READ_SEARCH)", event);
 	}
 	attr.config = id;
 	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
-		return NULL;
+		return refuse("perf_event_open: %s (kernel.perf_event_paranoid of 3 takes CAP_SYS_ADMIN)",
+			      strerror(errno));
 	link = bpf_program__attach_perf_event(program, fd);
 	if (!link)
 		close(fd);
@@ -385,8 +411,7 @@ static int explain_failure(struct hs_probe *probe, int error, char *message, siz
 	if (error == -ECANCELED) {
 		snprintf(message, size, "every hook is switched off by configuration or refused: nothing to watch");
 	} else if (error == -EPERM || error == -EACCES) {
-		snprintf(message, size,
-			 "loading BPF is not permitted: run as root, or with CAP_BPF and CAP_PERFMON");
+		snprintf(message, size, "loading BPF is not permitted");
 	} else if (first->error) {
 		snprintf(message, size, "the kernel refuses every hook (%s: %s); run `hopscope check`",
 			 hs_hook_defs[HS_HOOK_CONNECTION].name, first->refusal);

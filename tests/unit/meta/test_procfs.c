@@ -369,7 +369,7 @@ static void long_cgroups_lose_their_root(void **state)
 /* All texts as long as they can be fill the longest record. */
 static void longest_record(void **state)
 {
-	char text[4000];
+	char text[HS_PROCFS_ARGS_LEN + 100];
 	struct reading reading;
 
 	(void)state;

@@ -156,6 +156,8 @@ static struct hs_ev_connection connection_record(const struct flow *flow, enum h
 	record.socket.phase = phase;
 	if (phase == HS_PHASE_CLOSE)
 		record.socket.state = CLOSE;
+	if (phase == HS_PHASE_OPEN)
+		record.socket.event.size = HS_EV_CONNECTION_OPEN_SIZE;
 	if (payload) {
 		record.tcp.bytes_acked = side == HS_CLIENT ? flow->sent : flow->received;
 		record.tcp.bytes_received = side == HS_CLIENT ? flow->received : flow->sent;

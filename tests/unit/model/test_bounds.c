@@ -283,6 +283,22 @@ static void a_retransmit_of_no_kind_is_refused(void **state)
 	refused(&record);
 }
 
+static void an_opening_without_its_tcp_part_is_taken(void **state)
+{
+	struct hs_ev_connection *record = malloc(HS_EV_CONNECTION_OPEN_SIZE), whole;
+	struct flow flow = flow_make();
+
+	(void)state;
+	flow.server = "192.0.2.1";
+	whole = client_record(&flow, HS_PHASE_OPEN);
+	memcpy(record, &whole, HS_EV_CONNECTION_OPEN_SIZE); /* no byte behind it can be read */
+	assert_int_equal(feed(record), 0);
+	assert_int_equal(live(), 1);
+	record->socket.phase = HS_PHASE_CLOSE;
+	refused(record);
+	free(record);
+}
+
 /* A record of a later version has fields behind those that we know. */
 static void longer_records_are_taken(void **state)
 {
@@ -329,6 +345,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(short_records_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lengths_of_a_process_are_checked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_retransmit_of_no_kind_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_opening_without_its_tcp_part_is_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(longer_records_are_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(counters_tell_what_was_fed, set_up, tear_down),
 	};

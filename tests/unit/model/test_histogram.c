@@ -102,8 +102,8 @@ static void a_full_set_of_bounds(void **state)
 
 	(void)state;
 	assert_int_equal(hs_buckets_handshake.count, HS_HISTOGRAM_BUCKETS);
-	hs_histogram_add(&histogram, &hs_buckets_handshake, 15);
-	hs_histogram_add(&histogram, &hs_buckets_handshake, 15.1);
+	hs_histogram_add(&histogram, &hs_buckets_handshake, 15.5);
+	hs_histogram_add(&histogram, &hs_buckets_handshake, 15.6);
 	assert_int_equal(histogram.count[HS_HISTOGRAM_BUCKETS - 1], 1);
 	assert_int_equal(histogram.count[HS_HISTOGRAM_BUCKETS], 1);
 }

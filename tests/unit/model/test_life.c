@@ -202,6 +202,25 @@ static void lose_records(uint64_t count)
 	assert_int_equal(hs_model_counters(model)->kernel_dropped[HS_LOSS_RING_CONNECTION], count);
 }
 
+/* A loss is a reason to doubt what was open then: some passes are enough to tell. */
+static void a_loss_makes_passes_decide(void **state)
+{
+	struct flow flow = open_both();
+
+	(void)state;
+	wait_with_passes(&flow, true, true, 3);
+	lose_records(1);
+	wait_with_passes(&flow, true, true, 10);
+	assert_int_equal(totals().active, 1); /* what they still meet is there */
+	lose_records(2);
+	wait_with_passes(&flow, false, false, 4);
+	assert_int_equal(totals().active, 1);
+	wait_with_passes(&flow, false, false, 4);
+	assert_int_equal(totals().active, 0);
+	assert_int_equal(totals().closes, 1);
+	assert_int_equal(dropped(HS_MODEL_LOSS_CLOSE), 2);
+}
+
 /* Opened and closed between two passes, and the record of the close was lost. */
 static void never_met_and_its_close_lost(void **state)
 {
@@ -306,6 +325,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_pass_ends_the_wait, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_pass_settles, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_vanished_connection_is_closed_and_counted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_loss_makes_passes_decide, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_orphan_is_given_more_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(never_met_and_its_close_lost, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(never_met_but_nothing_lost, set_up, tear_down),

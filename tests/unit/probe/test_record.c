@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "probe/probe.h"
+#include "base/record.h"
 
 static const size_t sizes[HS_EV_MAX] = {
 	[HS_EV_PROCESS] = sizeof(struct hs_ev_process),
@@ -54,6 +54,25 @@ static void sizes_of_every_kind(void **state)
 		assert_int_equal(check(kind, UINT16_MAX & ~7, size), -EBADMSG);
 		assert_int_equal(check(kind, 0, size), -EBADMSG);
 	}
+}
+
+/* An opening has nothing to tell of its tcp_sock yet, and ends before that part. */
+static void an_opening_is_shorter(void **state)
+{
+	struct hs_ev_connection record = {
+		.socket.event = { .kind = HS_EV_CONNECTION, .size = HS_EV_CONNECTION_OPEN_SIZE },
+		.socket.phase = HS_PHASE_OPEN,
+	};
+
+	(void)state;
+	assert_int_equal(hs_record_check(&record.socket.event, HS_EV_CONNECTION_OPEN_SIZE), 0);
+	record.socket.event.size -= 8;
+	assert_int_equal(hs_record_check(&record.socket.event, HS_EV_CONNECTION_OPEN_SIZE), -EBADMSG);
+	record.socket.event.size += 8;
+	record.socket.phase = HS_PHASE_CLOSE;
+	assert_int_equal(hs_record_check(&record.socket.event, HS_EV_CONNECTION_OPEN_SIZE), -EBADMSG);
+	record.socket.phase = HS_PHASE_SAMPLE;
+	assert_int_equal(hs_record_check(&record.socket.event, HS_EV_CONNECTION_OPEN_SIZE), -EBADMSG);
 }
 
 static void every_size(void **state)
@@ -103,6 +122,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_of_every_kind),
+		cmocka_unit_test(an_opening_is_shorter),
 		cmocka_unit_test(every_size),
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(headers),

@@ -2,6 +2,7 @@
 /* Event ids with and without a mounted tracefs; the host's mounts stay as they are. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
