@@ -101,9 +101,9 @@ static void test_histograms(void **state)
 	(void)state;
 	assert_line(text, "# TYPE hopscope_tcp_connect_duration_seconds histogram");
 	assert_line(text, "hopscope_tcp_connect_duration_seconds_bucket" EDGE ",le=\"5e-05\"} 1");
-	assert_line(text, "hopscope_tcp_connect_duration_seconds_bucket" EDGE ",le=\"1.0\"} 1");
-	assert_line(text, "hopscope_tcp_connect_duration_seconds_bucket" EDGE ",le=\"3.0\"} 2");
-	assert_line(text, "hopscope_tcp_connect_duration_seconds_bucket" EDGE ",le=\"15.0\"} 2");
+	assert_line(text, "hopscope_tcp_connect_duration_seconds_bucket" EDGE ",le=\"1.1\"} 1");
+	assert_line(text, "hopscope_tcp_connect_duration_seconds_bucket" EDGE ",le=\"3.2\"} 2");
+	assert_line(text, "hopscope_tcp_connect_duration_seconds_bucket" EDGE ",le=\"15.5\"} 2");
 	assert_line(text, "hopscope_tcp_connect_duration_seconds_bucket" EDGE ",le=\"+Inf\"} 3");
 	assert_line(text, "hopscope_tcp_connect_duration_seconds_count" EDGE "} 3");
 	assert_line(text, "hopscope_tcp_connect_duration_seconds_sum" EDGE "} 101.00003");
