@@ -140,7 +140,7 @@ bpf-check: bpf-build
 	$(Q)O=$(O) tests/harness/bpf
 
 e2e: all
-	$(Q)HOPSCOPE=$(O)/hopscope tests/e2e/run
+	$(Q)HOPSCOPE=$(O)/hopscope tests/harness/e2e
 
 bench: all
 	$(Q)HOPSCOPE=$(O)/hopscope tests/bench/run

@@ -125,10 +125,10 @@ static void log_hooks(struct agent *agent)
 
 	for (size_t i = 0; i < view->hook_count; i++) {
 		const struct hs_hook_status *hook = &view->hooks[i];
-		const struct hs_hook_rung *best = &hook->ladder[0];
+		const struct hs_hook_rung *last = &hook->ladder[hook->rungs - 1];
 
 		if (!hook->attached)
-			hs_log(HS_LOG_WARN, "hook %s is not attached (%s): %s", hook->hook, best->refusal,
+			hs_log(HS_LOG_WARN, "hook %s is not attached (%s): %s", hook->hook, last->refusal,
 			       hook->lost);
 		else
 			hs_log(HS_LOG_DEBUG, "hook %s uses %s", hook->hook, hook->ladder[hook->rung].name);
