@@ -145,7 +145,8 @@ def test_observe_follows(lab, agent):
     """Connect, accept, close and failure as they happen, in this order."""
     port = lab.port()
     server = lab.responder(port)
-    follower = lab.start(HOPSCOPE, "observe", "-f", "-o", "json", "--port", port, "--socket", agent.socket)
+    follower = lab.start(HOPSCOPE, "observe", "-f", "-o", "json", "--port", port, "--socket", agent.socket,
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def types():
         found = [json.loads(line) for line in follower.output.splitlines(keepends=True) if line.endswith("\n")]

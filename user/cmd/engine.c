@@ -162,6 +162,13 @@ bool hs_engine_turn(struct hs_engine *engine)
 	return more;
 }
 
+void hs_engine_pass(struct hs_engine *engine)
+{
+	pthread_mutex_lock(&engine->mutex);
+	catch_up(engine, 0);
+	pthread_mutex_unlock(&engine->mutex);
+}
+
 int hs_engine_fd(const struct hs_engine *engine)
 {
 	return hs_probe_fd(engine->probe);

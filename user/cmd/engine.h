@@ -36,6 +36,9 @@ void hs_engine_close(struct hs_engine *engine);
  * there are events that were not there before.
  */
 bool hs_engine_turn(struct hs_engine *engine);
+
+/* A snapshot pass now, whatever the last one took. */
+void hs_engine_pass(struct hs_engine *engine);
 int hs_engine_fd(const struct hs_engine *engine); /* readable: turn now */
 
 /*

@@ -20,8 +20,7 @@ static void watch(struct hs_engine *engine, uint64_t duration_ns)
 		hs_engine_turn(engine);
 		nanosleep(&pause, NULL);
 	} while (!hs_interrupted() && (!duration_ns || hs_monotonic_ns() - begin < duration_ns));
-	hs_engine_lock(engine, true); /* the last moments too */
-	hs_engine_unlock(engine);
+	hs_engine_pass(engine); /* the last moments too */
 }
 
 int hs_cmd_record(const struct hs_args *args)

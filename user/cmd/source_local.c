@@ -66,8 +66,7 @@ static void warm_up(struct hs_engine *engine)
 
 	hs_engine_turn(engine);
 	nanosleep(&pause, NULL);
-	hs_engine_lock(engine, true);
-	hs_engine_unlock(engine);
+	hs_engine_pass(engine);
 }
 
 struct hs_source *hs_source_local(char *message, size_t size, int *status)

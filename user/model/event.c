@@ -105,19 +105,17 @@ static void account_syn_ack(struct hs_model *model, const struct hs_log_entry *e
 	edge->retransmits[HS_SERVER][HS_RETRANSMIT_SYN_ACK] += event->segments;
 }
 
-int hs_retransmit_feed(struct hs_model *model, const struct hs_ev_retransmit *event)
+static void take_retransmit(struct hs_model *model, const struct hs_ev_retransmit *event)
 {
 	struct hs_ev_socket socket = event->socket;
 	struct hs_log_entry *entry;
 	enum hs_side side;
 
-	if (event->kind >= HS_RETRANSMIT_MAX)
-		return -EBADMSG;
 	if (event->kind == HS_RETRANSMIT_SYN_ACK)
 		socket.cookie = 0; /* the listener's: the connection is found by its tuple */
 	entry = log_socket(model, HS_LOG_RETRANSMIT, &socket, &side);
 	if (!entry)
-		return 0;
+		return;
 	entry->kind = event->kind;
 	entry->segments = event->segments;
 	entry->attempt = event->attempt;
@@ -128,6 +126,42 @@ int hs_retransmit_feed(struct hs_model *model, const struct hs_ev_retransmit *ev
 		entry->sender = HS_SERVER;
 		account_syn_ack(model, entry, event);
 	}
+}
+
+/*
+ * A client on this node shows when it is established, or when a pass meets its socket. The
+ * server may send its SYN-ACK again before that, and would call the client by its address.
+ */
+static bool is_early(struct hs_model *model, const struct hs_ev_retransmit *event)
+{
+	struct hs_ev_socket socket = event->socket;
+	enum hs_side side;
+
+	socket.cookie = 0;
+	return event->kind == HS_RETRANSMIT_SYN_ACK && !hs_connection_of(model, &socket, &side);
+}
+
+void hs_early_tick(struct hs_model *model, uint64_t before_ns)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < model->early_count; i++) {
+		if (model->early[i].socket.event.time_ns >= before_ns && is_early(model, &model->early[i]))
+			model->early[kept++] = model->early[i];
+		else
+			take_retransmit(model, &model->early[i]);
+	}
+	model->early_count = kept;
+}
+
+int hs_retransmit_feed(struct hs_model *model, const struct hs_ev_retransmit *event)
+{
+	if (event->kind >= HS_RETRANSMIT_MAX)
+		return -EBADMSG;
+	if (model->early_count < HS_EARLY && is_early(model, event))
+		model->early[model->early_count++] = *event;
+	else
+		take_retransmit(model, event);
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 #include "base/record.h"
 #include "model/private.h"
 
+#define EARLY_NS (3 * SECOND) /* by then a pass has met the client's socket, if it is on this node */
+
 const struct hs_model_config hs_model_defaults = {
 	.max_connections = 131072,
 	.max_edges = 4096,
@@ -129,6 +131,7 @@ void hs_model_tick(struct hs_model *model, uint64_t now_ns)
 	hs_connection_reap(model);
 	hs_connection_tick(model);
 	hs_stray_tick(model);
+	hs_early_tick(model, model->now_ns > EARLY_NS ? model->now_ns - EARLY_NS : 0);
 	hs_edge_tick(model);
 	if (model->expiry_ns + 60 * SECOND < model->now_ns) {
 		model->expiry_ns = model->now_ns;
@@ -140,6 +143,7 @@ void hs_model_settle(struct hs_model *model)
 {
 	hs_connection_settle(model);
 	hs_stray_tick(model);
+	hs_early_tick(model, UINT64_MAX);
 }
 
 const struct hs_model_counters *hs_model_counters(const struct hs_model *model)

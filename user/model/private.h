@@ -25,6 +25,8 @@ struct hs_stray_reset {
 };
 #define HS_STRAYS 256
 
+#define HS_EARLY 64
+
 struct hs_model {
 	struct hs_model_config config;
 	struct hs_model_counters counters;
@@ -54,6 +56,8 @@ struct hs_model {
 
 	struct hs_stray_reset strays[HS_STRAYS];
 	size_t stray_count;
+	struct hs_ev_retransmit early[HS_EARLY]; /* SYN-ACKs to a client that is not known yet */
+	size_t early_count;
 
 	struct hs_log_entry *log;      /* ring of config.max_events */
 	uint64_t log_next;             /* number of the next entry */
@@ -129,6 +133,8 @@ int hs_socket_error_feed(struct hs_model *model, const struct hs_ev_error *event
 int hs_retransmit_feed(struct hs_model *model, const struct hs_ev_retransmit *event);
 int hs_reset_feed(struct hs_model *model, const struct hs_ev_reset *event);
 void hs_stray_tick(struct hs_model *model);
+/* Take the SYN-ACKs whose client has shown, or that were sent before then. */
+void hs_early_tick(struct hs_model *model, uint64_t before_ns);
 
 /* log.c */
 /* A new entry with number and time; fill it at once. */

@@ -46,11 +46,12 @@ class Lab:
         stem, dot, suffix = name.partition(".")
         return f"{stem}-{self.token}{dot}{suffix}"
 
-    def script(self, name, source=None):
+    def script(self, name, source=None, like=None):
         """A program under a name of its own: its source, or a file of programs/."""
         path = self.folder / self.named(name)
-        path.write_text(source if source is not None else (PROGRAMS / name).read_text())
-        path.chmod(0o755)
+        if not path.exists():  # it may be starting from there
+            path.write_text(source if source is not None else (PROGRAMS / (like or name)).read_text())
+            path.chmod(0o755)
         return path
 
     def copy(self, program):
@@ -71,13 +72,11 @@ class Lab:
 
     def responder(self, port, *options, address="0.0.0.0", name="responder.py", **started):
         """Our server, listening; see programs/responder.py."""
-        script = self.script(name, (PROGRAMS / "responder.py").read_text())
-        return self.python(script, address, port, *options, **started).listening(port)
+        return self.python(self.script(name, like="responder.py"), address, port, *options, **started).listening(port)
 
     def caller(self, address, port, *options, name="caller.py", **started):
         """Our client; see programs/caller.py."""
-        script = self.script(name, (PROGRAMS / "caller.py").read_text())
-        return self.python(script, address, port, *options, **started)
+        return self.python(self.script(name, like="caller.py"), address, port, *options, **started)
 
     def agent(self, config="", options=(), wrapper=(), wait=True, **more):
         folder = self.folder / f"agent{next(numbers)}"

@@ -163,8 +163,8 @@ static void retransmit_events_count_nothing(void **state)
 	assert_string_equal(entry->end[HS_SERVER].workload->identity.name, "nginx");
 }
 
-/* SYN-ACKs are sent for a request, before there is a connection: counted when they happen. */
-static void syn_acks_count_at_once(void **state)
+/* SYN-ACKs are sent for a request, before there is a connection: they wait until the client shows. */
+static void syn_acks_wait_for_the_client(void **state)
 {
 	struct flow flow = flow_make();
 	struct hs_ev_retransmit event = retransmit_record(&flow, HS_SERVER, HS_RETRANSMIT_SYN_ACK, 1);
@@ -174,11 +174,31 @@ static void syn_acks_count_at_once(void **state)
 	event.socket.cookie = 7; /* the listener's */
 	assert_int_equal(feed(&event), 0);
 	assert_int_equal(feed(&event), 0);
-	assert_int_equal(edge("127.0.0.1", "nginx", 80)->retransmits[HS_SERVER][HS_RETRANSMIT_SYN_ACK], 2);
-	assert_int_equal(log_last(HS_LOG_RETRANSMIT)->sender, HS_SERVER);
+	assert_null(log_last(HS_LOG_RETRANSMIT));
 	client_open(&flow);
-	assert_int_equal(feed(&event), 0); /* now the client is known */
-	assert_int_equal(edge("curl", "nginx", 80)->retransmits[HS_SERVER][HS_RETRANSMIT_SYN_ACK], 1);
+	assert_int_equal(feed(&event), 0);
+	wait_ns(SEC);
+	assert_int_equal(edge("curl", "nginx", 80)->retransmits[HS_SERVER][HS_RETRANSMIT_SYN_ACK], 3);
+	assert_int_equal(log_last(HS_LOG_RETRANSMIT)->sender, HS_SERVER);
+	assert_null(edge("127.0.0.1", "nginx", 80));
+}
+
+/* It is not on this node, or it gave up: its address is all there is to say. */
+static void syn_acks_to_nobody(void **state)
+{
+	struct flow flow = flow_make();
+	struct hs_ev_retransmit event;
+
+	(void)state;
+	listen_on("0.0.0.0", 80, 1, SERVER_PID, 7);
+	for (int i = 0; i < 100; i++) { /* more than may wait */
+		flow.client_port++;
+		event = retransmit_record(&flow, HS_SERVER, HS_RETRANSMIT_SYN_ACK, 1);
+		event.socket.cookie = 7;
+		assert_int_equal(feed(&event), 0);
+	}
+	wait_ns(4 * SEC);
+	assert_int_equal(edge("127.0.0.1", "nginx", 80)->retransmits[HS_SERVER][HS_RETRANSMIT_SYN_ACK], 100);
 }
 
 static void near(double have, double want)
@@ -285,7 +305,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(retransmits_by_sender_and_kind, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(untraced_may_fall_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(retransmit_events_count_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(syn_acks_count_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(syn_acks_wait_for_the_client, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(syn_acks_to_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(times_are_of_the_client, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rtt_once_per_pass, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rtt_of_a_short_connection, set_up, tear_down),
