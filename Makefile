@@ -99,6 +99,8 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(O)/unit/%)
 UNIT_LIB_OBJ := $(patsubst %.c,$(O)/san/%.o,$(filter-out user/main.c,$(SRC)))
 
+# What a test includes is known only after its first build: the generated header comes before all.
+$(O)/san/user/probe/probe.o $(UNIT_SRC:%.c=$(O)/san/%.o): | $(O)/hopscope.skel.h
 $(O)/san/user/probe/probe.o: $(O)/hopscope.skel.h
 $(O)/san/%.o: %.c
 	$(say) CC+SAN $<
@@ -133,6 +135,8 @@ $(BPF_TEST): $(O)/bpf-tests/%: $(O)/tests/bpf/%.o $(BPF_TEST_COMMON) $(O)/libhop
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ $(LIBS) -lcmocka -o $@
+
+$(BPF_TEST_SRC:%.c=$(O)/%.o) $(BPF_TEST_COMMON): | $(O)/hopscope.skel.h
 
 bpf-build: $(BPF_TEST)
 
