@@ -355,10 +355,10 @@ static const char *refusal(const char *hooks)
 	return NULL;
 }
 
-void watch(const char *hooks)
+void watch_with_ring(const char *hooks, size_t ring_bytes)
 {
 	char disabled[1024], message[512] = "";
-	struct hs_probe_config config = { .ring_bytes = 1 << 20, .disabled = disabled };
+	struct hs_probe_config config = { .ring_bytes = ring_bytes, .disabled = disabled };
 	const char *words;
 	int error;
 
@@ -371,6 +371,11 @@ void watch(const char *hooks)
 		return;
 	print_message("skip: %s: %s\n", hooks, words);
 	skip();
+}
+
+void watch(const char *hooks)
+{
+	watch_with_ring(hooks, 1 << 20);
 }
 
 void settle(void)

@@ -38,6 +38,7 @@ uint64_t now(void);    /* CLOCK_MONOTONIC, ns */
  * says why, where this kernel refuses one of them. Ends what was watched before.
  */
 void watch(const char *hooks);
+void watch_with_ring(const char *hooks, size_t ring_bytes);
 int unwatch(void **state); /* teardown */
 
 /* Records of our namespace (and of processes) since watch(), oldest first. */

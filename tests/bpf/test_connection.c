@@ -181,6 +181,31 @@ static void everything_is_told_once(void **state)
 	assert_int_equal(count.closes, 1);
 }
 
+/*
+ * A ring that has come round many times holds old records where a new one is written: none of
+ * them may show through. Records of many lengths, so that other fields lie there.
+ */
+static void no_leftovers(void **state)
+{
+	const struct hs_ev_connection *record;
+	struct pair pair;
+
+	(void)state;
+	watch_with_ring("connection,accept,reset_sent,socket_error", 16384);
+	for (int i = 0; i < 300; i++) {
+		pair = open_pair(i % 3 ? &v4 : &v6, i % 3 ? &v4 : &v6);
+		close(pair.server);
+		close(pair.client);
+		close(pair.listener);
+		record = await_record(HS_EV_CONNECTION, is_close, &pair.client_cookie);
+		assert_int_equal(record->tcp.user_timeout_ms + record->tcp.total_retrans, 0);
+		for (int kind = 0; kind < HS_RETRANSMIT_MAX; kind++)
+			assert_int_equal(record->tcp.retrans[kind], 0);
+	}
+	settle();
+	assert_true(record_count(HS_EV_CONNECTION) >= 900);
+}
+
 /* Many bytes, both ways, with FINs in either order: none of SYN and FIN is counted as payload. */
 static void exact_bytes(bool client_first)
 {
@@ -423,6 +448,7 @@ int main(void)
 		cmocka_unit_test_teardown(over_mapped_ipv4, unwatch),
 		cmocka_unit_test_teardown(servers_are_announced_where_accept_is_not_seen, unwatch),
 		cmocka_unit_test_teardown(everything_is_told_once, unwatch),
+		cmocka_unit_test_teardown(no_leftovers, unwatch),
 		cmocka_unit_test_teardown(bytes_are_payload_alone, unwatch),
 		cmocka_unit_test_teardown(refused, unwatch),
 		cmocka_unit_test_teardown(cancelled, unwatch),

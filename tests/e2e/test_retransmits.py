@@ -137,9 +137,15 @@ def test_random_loss(lab, agent, wire):
                "--receive", 20000, space=wire.near).succeed(120)
     wire.near.pass_all()
     wire.far.pass_all()
-    check_sum(agent, wire, connects=count, closes=count, failed_connects=0,
-              sent_bytes=count * 5 * 20008, received_bytes=count * 5 * 20000,
-              client=lab.named("caller.py"), server=lab.named("responder.py"))
+    net.quiet(wire.near, wire.far)
+    edge = agent.edge(wire.port, connects=count, closes=count, failed_connects=0,
+                      sent_bytes=count * 5 * 20008, received_bytes=count * 5 * 20000,
+                      client=lab.named("caller.py"), server=lab.named("responder.py"))
+    # Of so many, an interrupt may hide one from the hooks: then the socket tells it, as untraced.
+    # A SYN-ACK has no socket yet.
+    total, hidden = wire.retransmits(), sum(kinds.get("untraced", 0) for kinds in edge["retransmits"].values())
+    assert total * 0.99 <= edge["retransmitted_segments"] <= total
+    assert hidden <= total * 0.1
 
 
 def test_before_the_agent_came(lab, wire):

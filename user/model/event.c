@@ -120,7 +120,7 @@ static void take_retransmit(struct hs_model *model, const struct hs_ev_retransmi
 	entry->segments = event->segments;
 	entry->attempt = event->attempt;
 	entry->rto_us = event->rto_us;
-	entry->error = -event->error;
+	entry->error = (int)-(unsigned)event->error; /* of a foreign recording: any number */
 	entry->sender = side;
 	if (event->kind == HS_RETRANSMIT_SYN_ACK) {
 		entry->sender = HS_SERVER;

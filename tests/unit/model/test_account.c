@@ -163,6 +163,21 @@ static void retransmit_events_count_nothing(void **state)
 	assert_string_equal(entry->end[HS_SERVER].workload->identity.name, "nginx");
 }
 
+static void any_error_of_a_retransmit(void **state)
+{
+	static const int32_t errors[] = { 0, -1, -16, 1, INT32_MIN, INT32_MAX };
+	struct flow flow = established();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+		struct hs_ev_retransmit event = retransmit_record(&flow, HS_CLIENT, HS_RETRANSMIT_RTO, 1);
+
+		event.error = errors[i];
+		assert_int_equal(feed(&event), 0);
+		assert_int_equal((uint32_t)log_last(HS_LOG_RETRANSMIT)->error, 0u - (uint32_t)errors[i]);
+	}
+}
+
 /* SYN-ACKs are sent for a request, before there is a connection: they wait until the client shows. */
 static void syn_acks_wait_for_the_client(void **state)
 {
@@ -304,6 +319,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_end_tells_both_directions, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(retransmits_by_sender_and_kind, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(untraced_may_fall_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(any_error_of_a_retransmit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(retransmit_events_count_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(syn_acks_wait_for_the_client, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(syn_acks_to_nobody, set_up, tear_down),

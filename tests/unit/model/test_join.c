@@ -352,6 +352,24 @@ static void a_child_that_never_was(void **state)
 	assert_int_equal(hs_model_connection_count(model), 0);
 }
 
+/* The kernel's two programs stand in for each other: what both should tell changes nothing. */
+static void told_twice(void **state)
+{
+	struct flow flow = flow_make();
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		client_open(&flow);
+	server_accept(&flow);
+	assert_int_equal(log_count(HS_LOG_CONNECT), 1);
+	for (int i = 0; i < 2; i++) {
+		client_close(&flow);
+		server_close(&flow);
+	}
+	wait_ns(2 * SEC);
+	counted_once("told twice", &flow);
+}
+
 /* A client here whose server is here too, but accepts only when the client is long gone. */
 static void a_late_accept_counts_nothing_again(void **state)
 {
@@ -425,6 +443,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_server_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_close_tells_it_all, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_child_that_never_was, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(told_twice, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_late_accept_counts_nothing_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_accepted_socket_without_a_peer_is_passed_over, set_up,
 						tear_down),
