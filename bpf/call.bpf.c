@@ -9,7 +9,6 @@
  */
 #include "kernel.h"
 #include "hopscope/event.h"
-#include "lib/connect.bpf.h"
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
 
@@ -39,7 +38,26 @@ static __always_inline bool hs_address(struct hs_tuple *tuple, const struct hs_s
 	return true;
 }
 
-static __always_inline void hs_send_connect_error(const struct hs_tuple *tuple, long error, __u64 start_ns)
+/* sk has been found by walking memory: every step may fault. */
+static __always_inline bool hs_is_tcp_probed(const struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return (family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+/* Was the result of this connect() told by the states of its socket? */
+static __always_inline bool hs_told_by_states(const struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_get(sk);
+
+	if (!state || !state->connect_sent || state->cookie != (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter))
+		return false;
+	state->connect_sent = 0;
+	return true;
+}
+
+static __always_inline int hs_connect_failed(const struct sock *sk, const struct hs_sockaddr *address, long error)
 {
 	__u64 task = bpf_get_current_pid_tgid();
 	struct hs_ev_error *event;
@@ -47,26 +65,26 @@ static __always_inline void hs_send_connect_error(const struct hs_tuple *tuple, 
 	hs_task_introduce();
 	event = hs_reserve(struct hs_ev_error, HS_EV_CONNECT_ERROR, HS_LOSS_RING_ERROR);
 	if (!event)
-		return;
-	event->socket.tuple = *tuple;
+		return 0;
+	if (!hs_address(&event->socket.tuple, address)) {
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	event->socket.tuple.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	event->socket.pid = task >> 32;
 	event->socket.tid = (__u32)task;
 	event->socket.role = HS_ROLE_CLIENT;
 	event->socket.state = TCP_CLOSE;
 	event->error = -error;
-	event->duration_ns = start_ns ? event->socket.event.time_ns - start_ns : 0;
 	hs_submit(event);
+	return 0;
 }
 
 static __always_inline void hs_send_accept(const struct sock *sk)
 {
 	__u64 task = bpf_get_current_pid_tgid();
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	struct hs_ev_socket *event;
 
-	if ((family != AF_INET && family != AF_INET6) || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
-		return;
-	hs_task_introduce();
 	event = hs_reserve(struct hs_ev_socket, HS_EV_ACCEPT, HS_LOSS_RING_ACCEPT);
 	if (!event)
 		return;
@@ -79,28 +97,38 @@ static __always_inline void hs_send_accept(const struct sock *sk)
 	hs_submit(event);
 }
 
+/* What the socket will tell anyway need not be a record of its own, unless somebody waits for it. */
+static __always_inline int hs_accepted(const struct sock *sk)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+	struct hs_sock *state = hs_sock_get(sk);
+
+	if (state && state->role == HS_ROLE_SERVER && !HS_SOCK_DEAD(state)) {
+		state->pid = task >> 32;
+		state->tid = (__u32)task;
+		state->accept_ns = bpf_ktime_get_ns();
+	} else if (!hs_is_tcp_probed(sk)) {
+		return 0;
+	} else {
+		state = NULL;
+	}
+	hs_task_introduce();
+	if (!state || hs_live)
+		hs_send_accept(sk);
+	return 0;
+}
+
 /* ---- fexit ---- */
 
 static __always_inline int hs_connect_done(struct socket *sock, const struct hs_sockaddr *address, long error)
 {
 	struct sock *sk = sock->sk;
-	struct hs_sock *state;
 	struct hs_sockaddr copy;
-	struct hs_tuple tuple = {};
 
-	if (error == -EINPROGRESS || !sk || !hs_sock_is_tcp(sk))
+	if (!hs_is_failure(error) || !sk || !hs_sock_is_tcp(sk) || hs_told_by_states(sk) ||
+	    bpf_probe_read_kernel(&copy, sizeof(copy), address))
 		return 0;
-	state = hs_sock_get(sk);
-	if (state && state->connect_sent) {
-		state->connect_sent = 0; /* it had a SYN: told by its states */
-		return 0;
-	}
-	if (!hs_is_failure(error) || bpf_probe_read_kernel(&copy, sizeof(copy), address) ||
-	    !hs_address(&tuple, &copy))
-		return 0;
-	tuple.netns = sk->__sk_common.skc_net.net->ns.inum;
-	hs_send_connect_error(&tuple, error, 0);
-	return 0;
+	return hs_connect_failed(sk, &copy, error);
 }
 
 SEC("fexit/inet_stream_connect")
@@ -113,7 +141,7 @@ int BPF_PROG(hs_connect_fexit, struct socket *sock, void *address, int length, i
 SEC("fexit/security_socket_connect")
 int BPF_PROG(hs_connect_denied_fexit, struct socket *sock, void *address, int length, int error)
 {
-	return error ? hs_connect_done(sock, address, error) : 0;
+	return hs_connect_done(sock, address, error);
 }
 
 SEC("fexit/inet_csk_accept")
@@ -121,85 +149,63 @@ int hs_accept_fexit(__u64 *ctx)
 {
 	__u64 child = 0; /* the argument list changed in 6.10: the return value by helper */
 
-	if (!bpf_get_func_ret(ctx, &child) && child)
-		hs_send_accept((const struct sock *)child);
-	return 0;
+	return !bpf_get_func_ret(ctx, &child) && child ? hs_accepted((const struct sock *)child) : 0;
 }
 
 /* ---- syscall tracepoints ---- */
 
-static __always_inline struct socket *hs_fd_socket(int fd)
+static __always_inline struct sock *hs_fd_sock(int fd)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **slot = BPF_CORE_READ(table, fd);
-	struct file *file = NULL;
-
-	if (fd < 0 || (__u32)fd >= BPF_CORE_READ(table, max_fds) ||
-	    bpf_probe_read_kernel(&file, sizeof(file), slot + fd))
-		return NULL;
-	return BPF_CORE_READ(file, private_data);
-}
-
-SEC("tracepoint/syscalls/sys_enter_connect")
-int hs_connect_enter(struct trace_event_raw_sys_enter *ctx)
-{
-	__u64 thread = bpf_get_current_pid_tgid();
-	struct hs_connect call = {};
-	struct hs_sockaddr address = {};
+	struct fdtable *table = bpf_get_current_task_btf()->files->fdt;
 	struct socket *socket;
-	struct sock *sk;
+	struct file *file;
 
-	bpf_probe_read_user(&address, 8, (void *)ctx->args[1]);
-	if (address.family == AF_INET6)
-		bpf_probe_read_user(&address, sizeof(address), (void *)ctx->args[1]);
-	if (!hs_address(&call.tuple, &address))
-		return 0; /* the families share private_data: only now is it a socket for certain */
-	socket = hs_fd_socket(ctx->args[0]);
-	sk = BPF_CORE_READ(socket, sk);
-	/* A call that collects the result of an earlier one is no attempt. */
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || BPF_CORE_READ(socket, state) != SS_UNCONNECTED)
-		return 0;
-	call.start_ns = bpf_ktime_get_ns();
-	call.tuple.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	if (bpf_map_update_elem(&hs_connects, &thread, &call, BPF_ANY))
-		hs_lost(HS_LOSS_CONNECT);
-	return 0;
+	if (fd < 0 || (__u32)fd >= table->max_fds ||
+	    bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd))
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
 }
 
+/* A connect() that failed with this error: its arguments are still in the registers of its caller. */
 SEC("tracepoint/syscalls/sys_exit_connect")
 int hs_connect_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	__u64 thread = bpf_get_current_pid_tgid();
-	struct hs_connect *call = bpf_map_lookup_elem(&hs_connects, &thread);
-	struct hs_connect done;
+	struct hs_sockaddr address = {};
+	struct pt_regs *regs;
+	struct sock *sk;
+	void *from;
 
-	if (!call)
+	if (!hs_is_failure(ctx->ret))
 		return 0;
-	done = *call;
-	bpf_map_delete_elem(&hs_connects, &thread);
-	if (hs_is_failure(ctx->ret) && !done.sent)
-		hs_send_connect_error(&done.tuple, ctx->ret, done.start_ns);
-	return 0;
+	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	from = (void *)HS_SYSCALL_ARG2(regs);
+	bpf_probe_read_user(&address, 8, from);
+	if (address.family == AF_INET6)
+		bpf_probe_read_user(&address, sizeof(address), from);
+	else if (address.family != AF_INET)
+		return 0; /* the families share private_data: only now is it a socket for certain */
+	sk = hs_fd_sock(HS_SYSCALL_ARG1(regs));
+	if (!sk || !hs_is_tcp_probed(sk) || hs_told_by_states(sk))
+		return 0;
+	return hs_connect_failed(sk, &address, ctx->ret);
 }
 
-static __always_inline int hs_accepted(long fd)
+static __always_inline int hs_accept_exited(long fd)
 {
-	struct socket *socket = fd < 0 ? NULL : hs_fd_socket(fd);
+	struct sock *sk = fd < 0 ? NULL : hs_fd_sock(fd);
 
-	if (socket)
-		hs_send_accept(BPF_CORE_READ(socket, sk));
-	return 0;
+	return sk ? hs_accepted(sk) : 0;
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept")
 int hs_accept_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	return hs_accepted(ctx->ret);
+	return hs_accept_exited(ctx->ret);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
 int hs_accept4_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	return hs_accepted(ctx->ret);
+	return hs_accept_exited(ctx->ret);
 }

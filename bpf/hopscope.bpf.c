@@ -7,4 +7,5 @@
 #include "task.bpf.c"
 #include "tcp.bpf.c"
 #include "call.bpf.c"
+#include "drop.bpf.c"
 #include "snapshot.bpf.c"

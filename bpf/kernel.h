@@ -42,8 +42,11 @@ enum {
 #define TCP_CA_Recovery 3
 #define TCP_CA_Loss 4
 
-#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
-#define SOCK_DONE 1           /* include/net/sock.h, enum sock_flags: the peer's FIN came */
+#define PF_EXITING 0x00000004 /* include/linux/sched.h */
+#define PF_KTHREAD 0x00200000
+#define SOCK_DONE 1   /* include/net/sock.h, enum sock_flags: the peer's FIN came */
+#define SOCK_LINGER 4 /* SO_LINGER is set */
+#define SHUTDOWN_MASK 3 /* include/net/sock.h */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -98,6 +101,8 @@ struct sock {
 	int sk_err_soft;
 	__u16 sk_protocol;
 	__u16 sk_type;
+	__u8 sk_shutdown;
+	unsigned long sk_lingertime; /* jiffies */
 };
 
 struct inet_sock {
@@ -182,16 +187,24 @@ struct tcp_skb_cb { /* include/net/tcp.h; it lies at the start of sk_buff.cb */
 };
 
 struct sk_buff {
+	struct net_device *dev;
+	struct sock *sk;
 	char cb[48];
-	unsigned char *head;
+	unsigned long _skb_refdst; /* struct dst_entry, and two bits */
+	unsigned int len, data_len;
+	int skb_iif; /* 0: made here */
 	__u16 transport_header;
 	__u16 network_header;
 	__be16 protocol;
-	struct net_device *dev;
+	unsigned char *head, *data;
 };
 
 struct net_device {
 	possible_net_t nd_net;
+};
+
+struct dst_entry {
+	struct net_device *dev;
 };
 
 struct inode {
@@ -216,13 +229,7 @@ struct file {
 	void *private_data;
 };
 
-enum socket_state { /* include/uapi/linux/net.h */
-	SS_FREE,
-	SS_UNCONNECTED,
-};
-
 struct socket {
-	enum socket_state state;
 	struct file *file;
 	struct sock *sk;
 };
@@ -284,16 +291,27 @@ struct nsproxy {
 /* The system call under way; no other architecture is asked. */
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long orig_ax;
+	unsigned long di, si, orig_ax;
+#define HS_SYSCALL_ARG1(REGS) ((REGS)->di)
+#define HS_SYSCALL_ARG2(REGS) ((REGS)->si)
 #elif defined(__TARGET_ARCH_arm64)
+	__u64 regs[31], orig_x0;
 	__s32 syscallno;
+#define HS_SYSCALL_ARG1(REGS) ((REGS)->orig_x0) /* the result took its register */
+#define HS_SYSCALL_ARG2(REGS) ((REGS)->regs[1])
 #endif
+};
+
+struct signal_struct {
+	struct mm_struct *oom_mm; /* the OOM killer has chosen it */
 };
 
 struct task_struct {
 	int pid;
 	int tgid;
 	unsigned int flags;
+	int exit_code; /* set before its files are closed */
+	struct signal_struct *signal;
 	__u64 start_boottime;
 	__u64 self_exec_id; /* u32 before 5.7 */
 	char comm[16];
@@ -306,6 +324,7 @@ struct task_struct {
 };
 
 struct seq_file;
+struct bpf_map;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
@@ -325,12 +344,6 @@ struct trace_entry {
 	unsigned char flags;
 	unsigned char preempt_count;
 	int pid;
-};
-
-struct trace_event_raw_sys_enter {
-	struct trace_entry ent;
-	long id;
-	unsigned long args[6];
 };
 
 struct trace_event_raw_sys_exit {

@@ -17,7 +17,7 @@ static __always_inline void hs_snapshot_listener(struct seq_file *seq, struct so
 	if (!tp)
 		return;
 	hs_event_init(&listener.socket.event, HS_EV_LISTENER, sizeof(listener));
-	hs_listener_fill(&listener, sk, &tp->inet_conn, HS_PHASE_SAMPLE, hs_sock_get(sk));
+	hs_listener_fill(&listener, sk, tp, HS_PHASE_SAMPLE, hs_sock_get(sk));
 	listener.socket.pid = task->tgid;
 	listener.socket.tid = task->pid;
 	bpf_seq_write(seq, &listener, sizeof(listener));
@@ -53,11 +53,34 @@ static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct 
 	if (!state)
 		state = hs_adopt(sk, tp);
 	hs_event_init(&connection.socket.event, HS_EV_CONNECTION, sizeof(connection));
-	hs_connection_fill(&connection, sk, HS_PHASE_SAMPLE, state);
+	hs_connection_fill(&connection, sk, tp, HS_PHASE_SAMPLE, state);
 	hs_tcp_fill(&connection.tcp, tp, connection.socket.role, state);
-	connection.socket.pid = task->tgid;
-	connection.socket.tid = task->pid;
+	if (connection.socket.pid != (__u32)task->tgid) { /* else of its threads the one that connected or accepted */
+		connection.socket.pid = task->tgid;
+		connection.socket.tid = task->pid;
+	}
 	bpf_seq_write(seq, &connection, sizeof(connection));
+}
+
+/*
+ * Dead entries are kept to be taken over, for a minute at least: the memory of sockets that are
+ * no more comes back when they are half of what the table holds.
+ */
+#define HS_DEAD_NS 60000000000ull
+
+static long hs_sweep_one(struct bpf_map *map, __u64 *key, struct hs_sock *state, __u64 *now)
+{
+	if (HS_SOCK_DEAD(state) && state->closed_ns + HS_DEAD_NS < *now && !bpf_map_delete_elem(map, key))
+		__sync_fetch_and_sub(&hs_sock_count, 1);
+	return 0;
+}
+
+static __always_inline void hs_sweep(void)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (hs_sock_count > hs_sock_bound)
+		bpf_for_each_map_elem(&hs_socks, hs_sweep_one, &now, 0);
 }
 
 SEC("iter/task_file")
@@ -69,8 +92,10 @@ int hs_snapshot(struct bpf_iter__task_file *ctx)
 	struct sock *sk;
 	__u8 state;
 
-	if (!task || !file)
+	if (!task || !file) {
+		hs_sweep(); /* the end of a pass */
 		return 0;
+	}
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;

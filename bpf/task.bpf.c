@@ -29,6 +29,8 @@ struct {
 struct hs_scratch {
 	char process[sizeof(struct hs_ev_process)];
 	char text[HS_EXE_LEN + HS_ARGS_LEN + HS_CGROUP_LEN + 256];
+	struct hs_task_version last; /* whom this CPU introduced, or found to be, last */
+	__u32 last_pid;
 };
 
 struct {
@@ -152,21 +154,31 @@ static __always_inline int hs_task_send(struct hs_scratch *scratch, struct task_
 	return -1;
 }
 
+static __always_inline bool hs_same_version(const struct hs_task_version *a, const struct hs_task_version *b)
+{
+	return a->start_ns == b->start_ns && a->exec_id == b->exec_id;
+}
+
 int hs_task_introduce(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct hs_task_version now = {
-		.start_ns = BPF_CORE_READ(task, group_leader, start_boottime),
-		.exec_id = BPF_CORE_READ(task, self_exec_id),
+		.start_ns = task->group_leader->start_boottime,
+		.exec_id = task->self_exec_id,
 	};
-	__u32 pid = bpf_get_current_pid_tgid() >> 32, zero = 0;
-	struct hs_task_version *known = bpf_map_lookup_elem(&hs_tasks, &pid);
-	struct hs_scratch *scratch;
+	__u32 pid = task->tgid, zero = 0;
+	struct hs_scratch *scratch = bpf_map_lookup_elem(&hs_scratch, &zero);
+	struct hs_task_version *known;
 
-	if (known && known->start_ns == now.start_ns && known->exec_id == now.exec_id)
+	if (!scratch || (scratch->last_pid == pid && hs_same_version(&scratch->last, &now)))
 		return 0;
-	scratch = bpf_map_lookup_elem(&hs_scratch, &zero);
-	if (scratch && !hs_task_send(scratch, task))
-		bpf_map_update_elem(&hs_tasks, &pid, &now, BPF_ANY); /* else: next time */
+	known = bpf_map_lookup_elem(&hs_tasks, &pid);
+	if (!known || !hs_same_version(known, &now)) {
+		if (hs_task_send(scratch, task))
+			return 0; /* next time */
+		bpf_map_update_elem(&hs_tasks, &pid, &now, BPF_ANY);
+	}
+	scratch->last_pid = pid;
+	scratch->last = now;
 	return 0;
 }

@@ -5,7 +5,6 @@
  */
 #include "kernel.h"
 #include "hopscope/event.h"
-#include "lib/connect.bpf.h"
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
 
@@ -37,85 +36,75 @@ static __always_inline void hs_own(struct hs_sock *state)
 	hs_task_introduce();
 }
 
-static __always_inline void hs_send_open(struct sock *sk, const struct hs_sock *state)
+static __always_inline void hs_send_open(struct sock *sk, const struct tcp_sock *tp, const struct hs_sock *state)
 {
 	struct hs_ev_connection *connection =
 		hs_reserve_size(HS_EV_CONNECTION_OPEN_SIZE, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 
 	if (!connection)
 		return;
-	hs_connection_fill(connection, sk, HS_PHASE_OPEN, state);
+	hs_connection_fill(connection, sk, tp, HS_PHASE_OPEN, state);
 	connection->socket.state = TCP_ESTABLISHED;
 	hs_submit(connection);
 }
 
-static __always_inline void hs_send_close(struct sock *sk, const struct hs_sock *state)
+static __always_inline void hs_send_close(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct hs_ev_connection *connection;
+	struct hs_ev_connection *connection =
+		hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 
-	if (!tp)
-		return;
-	connection = hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 	if (!connection)
 		return;
-	hs_connection_fill(connection, sk, HS_PHASE_CLOSE, state);
+	hs_connection_fill(connection, sk, tp, HS_PHASE_CLOSE, state);
 	connection->socket.state = TCP_CLOSE;
 	hs_tcp_fill(&connection->tcp, tp, connection->socket.role, state);
+	state->closed_ns = connection->socket.event.time_ns;
 	hs_submit(connection);
 }
 
-static __always_inline void hs_send_listener(struct sock *sk, __u8 phase, const struct hs_sock *state)
+static __always_inline void hs_send_listener(struct sock *sk, const struct tcp_sock *tp, __u8 phase,
+					     const struct hs_sock *state)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct hs_ev_listener *listener;
+	struct hs_ev_listener *listener =
+		hs_reserve(struct hs_ev_listener, HS_EV_LISTENER, HS_LOSS_RING_LISTENER);
 
-	if (!tp)
-		return;
-	listener = hs_reserve(struct hs_ev_listener, HS_EV_LISTENER, HS_LOSS_RING_LISTENER);
 	if (!listener)
 		return;
-	hs_listener_fill(listener, sk, &tp->inet_conn, phase, state);
+	hs_listener_fill(listener, sk, tp, phase, state);
 	listener->socket.state = phase == HS_PHASE_CLOSE ? TCP_CLOSE : TCP_LISTEN;
 	hs_submit(listener);
 }
 
-static __always_inline void hs_syn_sent(struct hs_sock *state)
+static __always_inline void hs_syn_sent(struct sock *sk, struct hs_sock *state)
 {
-	__builtin_memset(state, 0, sizeof(*state)); /* a socket may connect again */
 	state->role = HS_ROLE_CLIENT;
 	state->start_ns = bpf_ktime_get_ns();
+	state->cookie = hs_cookie(sk);
 	state->connect_sent = 1;
-	hs_connect_sent(true);
 	hs_own(state);
 }
 
-static __always_inline void hs_child_made(struct hs_sock *state)
+static __always_inline void hs_established(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
 {
-	state->role = HS_ROLE_SERVER;
-	state->start_ns = bpf_ktime_get_ns();
-}
-
-static __always_inline void hs_established(struct sock *sk, struct hs_sock *state)
-{
-	const struct tcp_sock *tp;
-
 	state->established_ns = bpf_ktime_get_ns();
+	if (!state->role) {
+		state->role = HS_ROLE_SERVER;
+		state->start_ns = state->established_ns;
+	}
+	state->connect_sent = 0; /* a later failure is one of a later connect() */
 	if (state->role == HS_ROLE_CLIENT || hs_announce_servers)
-		hs_send_open(sk, state);
+		hs_send_open(sk, tp, state);
 	if (state->role == HS_ROLE_SERVER) {
 		/* SYN-ACKs sent again were counted at the listener, and the child inherits them. */
-		bpf_get_socket_cookie(sk); /* makes it: accept() could only read it */
-		tp = bpf_skc_to_tcp_sock(sk);
-		if (tp)
-			state->retrans_base = tp->total_retrans;
+		state->retrans_base = tp->total_retrans;
+		hs_cookie(sk); /* makes it: accept() could only read it */
 	}
 }
 
-static __always_inline void hs_listening(struct sock *sk, struct hs_sock *state)
+static __always_inline void hs_listening(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
 {
 	hs_own(state);
-	hs_send_listener(sk, HS_PHASE_OPEN, state);
+	hs_send_listener(sk, tp, HS_PHASE_OPEN, state);
 }
 
 /*
@@ -127,77 +116,125 @@ static __always_inline void hs_listening(struct sock *sk, struct hs_sock *state)
 static __always_inline void hs_closing(struct hs_sock *state)
 {
 	__u64 task = bpf_get_current_pid_tgid();
+	__u32 exit = hs_task_exit();
 
-	if (!hs_task_is_user() || task >> 32 == hs_self || hs_task_reads())
-		return;
+	if (task >> 32 != state->pid) {
+		/* Killed inside read() is not inside a pass: that was over before. */
+		if (!hs_task_is_user() || task >> 32 == hs_self || (!exit && hs_task_reads()))
+			return;
+		hs_task_introduce();
+	}
 	state->closer_pid = task >> 32;
 	state->closer_tid = (__u32)task;
-	hs_task_introduce();
+	state->closer_exit = exit;
 }
 
-/* A port was missing, or in use: connect() returns that error itself. */
-static __always_inline void hs_syn_not_sent(struct hs_sock *state)
+/*
+ * Inside close(), by whoever runs here? It shuts both directions and then leaves these states at
+ * once, all under the socket's lock (__tcp_close() in net/ipv4/tcp.c), and shutdown() goes to a
+ * state with a FIN instead; what comes from the network or a timer (tcp_done()) shuts the
+ * directions when the state has changed.
+ */
+static __always_inline bool hs_is_in_close(const struct sock *sk, __u8 old_state)
 {
-	state->connect_sent = 0;
-	hs_connect_sent(false);
+	return (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT || old_state == TCP_SYN_SENT) &&
+	       (sk->sk_shutdown & SHUTDOWN_MASK) == SHUTDOWN_MASK && !sk->sk_err;
 }
 
-static __always_inline __u32 hs_segs_out(struct sock *sk)
+/* Closed without a FIN, by the application: a SYN that it no longer waits for, or a reset. */
+static __always_inline void hs_closing_at_once(const struct sock *sk, const struct tcp_sock *tp, __u8 old_state,
+					       struct hs_sock *state)
 {
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	bool fin = sk->__sk_common.skc_flags & (1ul << SOCK_DONE); /* the peer's counts in rcv_nxt */
 
-	return tp ? tp->segs_out : 0;
+	hs_closing(state);
+	if (old_state == TCP_SYN_SENT)
+		return;
+	if (tp->rcv_nxt - tp->copied_seq > fin)
+		state->close |= HS_CLOSE_UNREAD;
+	if ((sk->__sk_common.skc_flags & (1ul << SOCK_LINGER)) && !sk->sk_lingertime)
+		state->close |= HS_CLOSE_LINGER;
 }
 
-static __always_inline void hs_closed(struct sock *sk, __u8 old_state, struct hs_sock *state)
+static __always_inline void hs_closed(struct sock *sk, const struct tcp_sock *tp, __u8 old_state,
+				      struct hs_sock *state)
 {
 	if (old_state == TCP_LISTEN)
-		hs_send_listener(sk, HS_PHASE_CLOSE, state);
-	else if (old_state == TCP_SYN_SENT && !hs_segs_out(sk))
-		hs_syn_not_sent(state);
-	else
-		hs_send_close(sk, state);
+		hs_send_listener(sk, tp, HS_PHASE_CLOSE, state);
+	else if (old_state == TCP_SYN_SENT && !tp->segs_out)
+		state->connect_sent = 0; /* a port was missing, or in use: connect() returns that error itself */
+	else {
+		if (hs_is_in_close(sk, old_state))
+			hs_closing_at_once(sk, tp, old_state, state);
+		hs_send_close(sk, tp, state);
+	}
 }
 
-/* The state we keep, where the transition means something to us. */
-static __always_inline struct hs_sock *hs_state_for(struct sock *sk, int old_state, int new_state)
+/* Does the transition mean anything to us? */
+static __always_inline bool hs_is_of_interest(int old_state, int new_state)
 {
 	switch (new_state) {
 	case TCP_SYN_SENT:
 	case TCP_LISTEN:
-		return hs_sock_make(sk);
-	case TCP_SYN_RECV:
-		return old_state == TCP_LISTEN ? hs_sock_make(sk) : NULL;
 	case TCP_ESTABLISHED:
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
-		return hs_sock_get(sk);
+		return true;
 	case TCP_CLOSE:
-		return old_state == TCP_CLOSE ? NULL : hs_sock_make(sk);
+		return old_state != TCP_CLOSE;
 	default:
-		return NULL;
+		return false;
 	}
+}
+
+/*
+ * Does the life of a socket that we follow begin here? A server's does when it is established:
+ * what a listener makes and drops before that is no connection. (A client may come to
+ * TCP_SYN_RECV too, when both ends connect at once.)
+ */
+static __always_inline bool hs_is_birth(const struct hs_sock *state, int old_state, int new_state)
+{
+	return new_state == TCP_SYN_SENT || new_state == TCP_LISTEN ||
+	       (new_state == TCP_ESTABLISHED && old_state == TCP_SYN_RECV &&
+		!(state && state->handled == TCP_SYN_SENT));
+}
+
+/* NULL also when the other one of the two programs has handled it. */
+static __always_inline struct hs_sock *hs_state_for(struct sock *sk, int old_state, int new_state)
+{
+	struct hs_sock *state = hs_sock_get(sk);
+	bool birth = hs_is_birth(state, old_state, new_state);
+
+	if (!state)
+		return birth || (new_state == TCP_CLOSE && old_state != TCP_SYN_RECV) ? hs_sock_insert(sk) : NULL;
+	if (state->handled == new_state)
+		return NULL;
+	if (birth || HS_SOCK_DEAD(state))
+		__builtin_memset(state, 0, sizeof(*state)); /* of an earlier socket or connection */
+	return state;
 }
 
 static __always_inline int hs_state_changed(struct sock *sk, int old_state, int new_state)
 {
+	const struct tcp_sock *tp;
 	struct hs_sock *state;
 
 	if (!hs_sock_is_tcp(sk))
 		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
 	state = hs_state_for(sk, old_state, new_state);
-	if (!state || state->handled == new_state)
+	if (!state)
 		return 0;
 	if (new_state == TCP_SYN_SENT)
-		hs_syn_sent(state);
-	else if (new_state == TCP_SYN_RECV)
-		hs_child_made(state);
+		hs_syn_sent(sk, state);
 	else if (new_state == TCP_ESTABLISHED)
-		hs_established(sk, state);
+		hs_established(sk, tp, state);
 	else if (new_state == TCP_LISTEN)
-		hs_listening(sk, state);
+		hs_listening(sk, tp, state);
 	else if (new_state == TCP_CLOSE)
-		hs_closed(sk, old_state, state);
+		hs_closed(sk, tp, old_state, state);
 	else
 		hs_closing(state);
 	state->handled = new_state;
@@ -208,18 +245,47 @@ static __always_inline int hs_state_changed(struct sock *sk, int old_state, int 
  * The kernel does not run a tracing program inside itself: an interrupt that comes while one
  * runs for a process, and in whose wake the stack handles a batch of packets, would take every
  * event of that batch (64 in a row, measured). So there are two of the same: what one misses the other
- * handles, and hs_sock.handled keeps them from doing it twice.
+ * handles, and hs_sock.handled keeps them from doing it twice. Almost always the second finds
+ * the note of the first, that was written on this CPU a moment ago, and is done.
  */
+#define HS_NOTES 256 /* by CPU; where two share one, the second program looks at the socket */
+static struct hs_note {
+	struct sock *sk;
+	__u64 state;
+} hs_notes[HS_NOTES];
+
+static __always_inline struct hs_note *hs_note(void)
+{
+	return &hs_notes[bpf_get_smp_processor_id() % HS_NOTES];
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(hs_tcp_state, struct sock *sk, int old_state, int new_state)
 {
-	return hs_state_changed(sk, old_state, new_state);
+	struct hs_note *note;
+
+	if (!hs_is_of_interest(old_state, new_state))
+		return 0;
+	hs_state_changed(sk, old_state, new_state);
+	note = hs_note();
+	note->sk = sk;
+	note->state = new_state;
+	return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(hs_tcp_state_again, struct sock *sk, int old_state, int new_state)
 {
-	return hs_state_changed(sk, old_state, new_state);
+	struct hs_note *note;
+
+	if (!hs_is_of_interest(old_state, new_state))
+		return 0;
+	note = hs_note();
+	if (note->sk == sk && note->state == (__u64)new_state)
+		note->state = 0;
+	else
+		hs_state_changed(sk, old_state, new_state);
+	return 0;
 }
 
 /*
@@ -268,7 +334,7 @@ int BPF_PROG(hs_tcp_retransmit, struct sock *sk, struct sk_buff *skb)
 	event = hs_reserve(struct hs_ev_retransmit, HS_EV_RETRANSMIT, HS_LOSS_RING_RETRANSMIT);
 	if (!event)
 		return 0;
-	hs_socket_fill(&event->socket, sk, state);
+	hs_socket_fill(&event->socket, sk, tp, state);
 	event->kind = kind;
 	event->segments = segments;
 	event->attempt = tp->inet_conn.icsk_retransmits;
@@ -283,6 +349,7 @@ SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(hs_tcp_retransmit_synack, struct sock *sk, struct request_sock *request)
 {
 	const struct inet_request_sock *inet = (const void *)request;
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct hs_sock *state = hs_sock_make(sk);
 	struct hs_ev_retransmit *event;
 	__u8 acked = BPF_CORE_READ_BITFIELD_PROBED(inet, acked);
@@ -291,10 +358,12 @@ int BPF_PROG(hs_tcp_retransmit_synack, struct sock *sk, struct request_sock *req
 		state->retrans[HS_RETRANSMIT_SYN_ACK]++;
 		state->synack_retrans_acked += acked;
 	}
+	if (!tp)
+		return 0;
 	event = hs_reserve(struct hs_ev_retransmit, HS_EV_RETRANSMIT, HS_LOSS_RING_RETRANSMIT);
 	if (!event)
 		return 0;
-	hs_socket_fill(&event->socket, sk, state);
+	hs_socket_fill(&event->socket, sk, tp, state);
 	hs_addresses_fill(&event->socket.tuple, &request->__req_common);
 	event->socket.tuple.local_port = request->__req_common.skc_num;
 	event->socket.role = HS_ROLE_SERVER;
@@ -311,15 +380,18 @@ int BPF_PROG(hs_tcp_retransmit_synack, struct sock *sk, struct request_sock *req
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(hs_tcp_receive_reset, struct sock *sk)
 {
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct hs_sock *state = hs_sock_get(sk);
 	struct hs_ev_reset *event;
 
+	if (!tp)
+		return 0;
 	if (state && state->resets_received < 255)
 		state->resets_received++;
 	event = hs_reserve(struct hs_ev_reset, HS_EV_RESET, HS_LOSS_RING_RESET);
 	if (!event)
 		return 0;
-	hs_socket_fill(&event->socket, sk, state);
+	hs_socket_fill(&event->socket, sk, tp, state);
 	event->reason = -1;
 	hs_submit(event);
 	return 0;
@@ -364,10 +436,11 @@ static __always_inline bool hs_segment_tuple(struct hs_tuple *tuple, const struc
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(hs_tcp_send_reset, struct sock *sk, struct sk_buff *skb)
 {
+	const struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 	struct hs_ev_reset *event;
 	struct hs_sock *state = NULL;
 
-	if (sk) {
+	if (tp) {
 		state = hs_sock_get(sk);
 		if (state && state->resets_sent < 255)
 			state->resets_sent++;
@@ -375,8 +448,8 @@ int BPF_PROG(hs_tcp_send_reset, struct sock *sk, struct sk_buff *skb)
 	event = hs_reserve(struct hs_ev_reset, HS_EV_RESET, HS_LOSS_RING_RESET);
 	if (!event)
 		return 0;
-	if (sk)
-		hs_socket_fill(&event->socket, sk, state);
+	if (tp)
+		hs_socket_fill(&event->socket, sk, tp, state);
 	else if (!skb || !hs_segment_tuple(&event->socket.tuple, skb))
 		goto discard;
 	event->sent = 1;
@@ -393,15 +466,19 @@ discard:
 SEC("tp_btf/inet_sk_error_report")
 int BPF_PROG(hs_sk_error_report, struct sock *sk)
 {
+	const struct tcp_sock *tp;
 	struct hs_ev_error *event;
 	int error = sk->sk_err;
 
 	if (!error || !hs_sock_is_tcp(sk))
 		return 0; /* 0: something is in the error queue, no error */
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
 	event = hs_reserve(struct hs_ev_error, HS_EV_SOCKET_ERROR, HS_LOSS_RING_ERROR);
 	if (!event)
 		return 0;
-	hs_socket_fill(&event->socket, sk, hs_sock_get(sk));
+	hs_socket_fill(&event->socket, sk, tp, hs_sock_get(sk));
 	event->error = error;
 	hs_submit(event);
 	return 0;

@@ -14,6 +14,7 @@ struct hs_ring_map {
 extern struct hs_ring_map hs_ring SEC(".maps");
 
 extern __u64 hs_losses[HS_LOSS_MAX]; /* bpf/state.bpf.c */
+extern __u32 hs_live;
 extern const volatile __u64 hs_wakeup_bytes;
 
 static __always_inline void hs_lost(enum hs_loss stage)

@@ -7,44 +7,74 @@
 
 #include "lib/emit.bpf.h"
 
-/* What we remember of a socket. It dies with the socket: the kernel frees it. */
+/* What we remember of a socket. */
 struct hs_sock {
 	__u64 start_ns;       /* SYN sent, or the child made; 0: older than the agent */
 	__u64 established_ns;
-	__u32 pid, tid;       /* owner: who connected; of a listener who listens */
-	__u32 closer_pid, closer_tid;
+	__u64 accept_ns;
+	__u64 closed_ns;
+	__u64 cookie;         /* of a client's socket: whose SYN it was */
+	__u32 pid, tid;       /* owner: who connected or accepted; of a listener who listens */
+	__u32 closer_pid, closer_tid, closer_exit;
 	__u32 retrans[HS_RETRANSMIT_MAX]; /* segments our hooks saw; of a listener: SYN-ACKs */
 	__u32 retrans_base;   /* total_retrans when we met it, or inherited from its handshake */
 	__u32 synack_retrans_acked;
 	__u8 role;            /* enum hs_role */
 	__u8 resets_received, resets_sent;
-	__u8 connect_sent;    /* the last connect() got as far as a SYN */
+	__u8 connect_sent;    /* the last connect() got as far as a SYN, and its states tell how it ended */
 	__u8 handled;         /* the last new state that a program has handled */
+	__u8 close;           /* enum hs_close bits */
 };
 
-/* Inserted by the programs that meet a socket first; deleted by the kernel with the socket. */
+/*
+ * By the socket's address. An entry outlives its socket, with HS_SOCK_DEAD, and is taken over
+ * by the next one at that address: the kernel's allocator hands out the same addresses again,
+ * so that a connection costs no allocation here (socket storage, made and freed with every
+ * socket, took three times as long). Inserted by the programs that meet a socket first;
+ * deleted by a snapshot pass when many are dead (bpf/snapshot.bpf.c). Size set by the loader.
+ */
 struct hs_socks_map {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
 	__type(value, struct hs_sock);
 };
 extern struct hs_socks_map hs_socks SEC(".maps");
+extern __u64 hs_sock_count; /* bpf/state.bpf.c */
+extern const volatile __u64 hs_sock_bound;
 
 extern const volatile __u64 hs_tick_ns; /* length of a jiffy */
 
-static __always_inline struct hs_sock *hs_sock_get(struct sock *sk)
+#define HS_SOCK_DEAD(STATE) ((STATE)->handled == TCP_CLOSE)
+
+static __always_inline struct hs_sock *hs_sock_get(const struct sock *sk)
 {
-	return bpf_sk_storage_get(&hs_socks, sk, NULL, 0);
+	__u64 key = (__u64)sk;
+
+	return bpf_map_lookup_elem(&hs_socks, &key);
 }
 
-static __always_inline struct hs_sock *hs_sock_make(struct sock *sk)
+/* The entry of a socket that is met for the first time: clear. */
+static __always_inline struct hs_sock *hs_sock_insert(const struct sock *sk)
 {
-	struct hs_sock *state = bpf_sk_storage_get(&hs_socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	static const struct hs_sock clear;
+	__u64 key = (__u64)sk;
+	struct hs_sock *state;
 
+	if (!bpf_map_update_elem(&hs_socks, &key, &clear, BPF_NOEXIST))
+		__sync_fetch_and_add(&hs_sock_count, 1);
+	state = bpf_map_lookup_elem(&hs_socks, &key);
 	if (!state)
 		hs_lost(HS_LOSS_STORAGE);
 	return state;
+}
+
+static __always_inline struct hs_sock *hs_sock_make(const struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_get(sk);
+
+	return state ? state : hs_sock_insert(sk);
 }
 
 static __always_inline bool hs_sock_is_tcp(const struct sock *sk)
@@ -72,13 +102,6 @@ static __always_inline void hs_copy_v6(__u8 address[16], const struct in6_addr *
 		word[i] = v6->in6_u.u6_addr32[i];
 }
 
-static __always_inline __u16 hs_local_port(const struct sock *sk)
-{
-	const struct inet_sock *inet = (const void *)sk;
-
-	return bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
-}
-
 static __always_inline void hs_addresses_fill(struct hs_tuple *tuple, const struct sock_common *common)
 {
 	if (common->skc_family == AF_INET6) {
@@ -91,17 +114,19 @@ static __always_inline void hs_addresses_fill(struct hs_tuple *tuple, const stru
 	tuple->remote_port = bpf_ntohs(common->skc_dport);
 }
 
-/* The tuple of a socket that the verifier knows as one (a tracepoint argument, an iterator's). */
-static __always_inline void hs_tuple_fill(struct hs_tuple *tuple, const struct sock *sk)
+static __always_inline void hs_tuple_fill(struct hs_tuple *tuple, const struct tcp_sock *tp)
 {
-	hs_addresses_fill(tuple, &sk->__sk_common);
-	tuple->local_port = hs_local_port(sk);
-	tuple->netns = sk->__sk_common.skc_net.net->ns.inum;
+	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
+
+	hs_addresses_fill(tuple, &inet->sk.__sk_common);
+	tuple->local_port = bpf_ntohs(inet->inet_sport);
+	tuple->netns = inet->sk.__sk_common.skc_net.net->ns.inum;
 }
 
 /* The same for a socket found by walking memory, where every step may fault. */
 static __always_inline void hs_tuple_probe(struct hs_tuple *tuple, const struct sock *sk)
 {
+	const struct inet_sock *inet = (const void *)sk;
 	struct in6_addr v6;
 
 	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6) {
@@ -113,16 +138,24 @@ static __always_inline void hs_tuple_probe(struct hs_tuple *tuple, const struct 
 		hs_map_v4(tuple->local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
 		hs_map_v4(tuple->remote, BPF_CORE_READ(sk, __sk_common.skc_daddr));
 	}
-	tuple->local_port = hs_local_port(sk);
+	tuple->local_port = bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
 	tuple->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	tuple->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
-static __always_inline void hs_socket_fill(struct hs_ev_socket *socket, struct sock *sk,
-					   const struct hs_sock *state)
+static __always_inline __u64 hs_cookie(struct sock *sk)
 {
-	socket->cookie = bpf_get_socket_cookie(sk);
-	hs_tuple_fill(&socket->tuple, sk);
+	__u64 cookie = sk->__sk_common.skc_cookie.counter;
+
+	return cookie ? cookie : bpf_get_socket_cookie(sk);
+}
+
+/* sk and tp are the same socket. */
+static __always_inline void hs_socket_fill(struct hs_ev_socket *socket, struct sock *sk,
+					   const struct tcp_sock *tp, const struct hs_sock *state)
+{
+	socket->cookie = hs_cookie(sk);
+	hs_tuple_fill(&socket->tuple, tp);
 	socket->state = sk->__sk_common.skc_state;
 	if (state) {
 		socket->pid = state->pid;
@@ -240,9 +273,10 @@ static __always_inline void hs_tcp_fill(struct hs_tcp *tcp, const struct tcp_soc
  * one, since the tracepoint fires before the change.
  */
 static __always_inline void hs_connection_fill(struct hs_ev_connection *connection, struct sock *sk,
-					       __u8 phase, const struct hs_sock *state)
+					       const struct tcp_sock *tp, __u8 phase,
+					       const struct hs_sock *state)
 {
-	hs_socket_fill(&connection->socket, sk, state);
+	hs_socket_fill(&connection->socket, sk, tp, state);
 	connection->socket.old_state = connection->socket.state;
 	connection->socket.phase = phase;
 	if (state) {
@@ -250,18 +284,21 @@ static __always_inline void hs_connection_fill(struct hs_ev_connection *connecti
 		connection->established_ns = state->established_ns;
 		connection->closer_pid = state->closer_pid;
 		connection->closer_tid = state->closer_tid;
+		connection->closer_exit = state->closer_exit;
+		connection->close = state->close;
+		connection->accept_ns = state->accept_ns;
 	}
 	connection->inode = sk->sk_socket->file->f_inode->i_ino;
 }
 
 static __always_inline void hs_listener_fill(struct hs_ev_listener *listener, struct sock *sk,
-					     const struct inet_connection_sock *icsk, __u8 phase,
+					     const struct tcp_sock *tp, __u8 phase,
 					     const struct hs_sock *state)
 {
-	const struct request_sock_queue *queue = &icsk->icsk_accept_queue;
+	const struct request_sock_queue *queue = &tp->inet_conn.icsk_accept_queue;
 	struct request_sock *head = queue->rskq_accept_head;
 
-	hs_socket_fill(&listener->socket, sk, state);
+	hs_socket_fill(&listener->socket, sk, tp, state);
 	listener->socket.phase = phase;
 	listener->backlog = sk->sk_ack_backlog;
 	listener->backlog_limit = sk->sk_max_ack_backlog;

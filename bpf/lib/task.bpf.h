@@ -13,23 +13,32 @@ extern int hs_task_introduce(void);
 
 static __always_inline bool hs_task_is_user(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-
-	return !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
+	return !(bpf_get_current_task_btf()->flags & PF_KTHREAD);
 }
 
-/* Inside read()? False where the kernel (before 5.15) or we cannot tell. */
+/*
+ * enum hs_closer bits and wait(2) status of a current process that is exiting, 0 when it is not. Its
+ * files are closed, by itself, when both have been set (do_exit() in kernel/exit.c).
+ */
+static __always_inline __u32 hs_task_exit(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!(task->flags & PF_EXITING))
+		return 0;
+	return HS_CLOSER_EXITING | (task->exit_code & HS_CLOSER_STATUS) |
+	       (task->signal->oom_mm ? HS_CLOSER_OOM : 0);
+}
+
+/* Inside read()? False where we cannot tell. */
 static __always_inline bool hs_task_reads(void)
 {
-	struct pt_regs *regs;
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
-		return false;
-	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(regs, orig_ax) == 0;
+	return regs->orig_ax == 0;
 #elif defined(__TARGET_ARCH_arm64)
-	return BPF_CORE_READ(regs, syscallno) == 63;
+	return regs->syscallno == 63;
 #else
 	return !regs;
 #endif

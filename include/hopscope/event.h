@@ -32,6 +32,10 @@ enum hs_event_kind {
 	HS_EV_CONNECT_ERROR = 8, /* struct hs_ev_error: connect() failed before a SYN was made */
 	HS_EV_PASS = 9,       /* struct hs_ev_pass: a snapshot pass began or ended (made in userspace) */
 	HS_EV_LOSS = 10,      /* struct hs_ev_loss: the loss counters as they stand (made in userspace) */
+	HS_EV_DROP = 11,      /* struct hs_ev_drop: the kernel here dropped a TCP packet, and says why */
+	HS_EV_COUNTERS = 12,  /* struct hs_ev_counters: of a network namespace (made in userspace) */
+	HS_EV_STATUS = 13,    /* struct hs_ev_status: what a process is doing (made in userspace) */
+	HS_EV_ADDRESS = 14,   /* struct hs_ev_address: an address of this node (made in userspace) */
 	HS_EV_MAX,
 };
 
@@ -134,12 +138,28 @@ struct hs_ev_connection {
 	__u64 established_ns; /* 0: never, or older than the agent */
 	__u32 closer_pid, closer_tid; /* who closed it, where a process did */
 	__u64 inode;          /* of the socket's file, as /proc/PID/fd shows it; 0: no file */
+	__u64 accept_ns;      /* accept() returned it; 0: not yet, not seen, or a client's end */
+	__u32 closer_exit;    /* enum hs_closer bits and wait(2) status, if closer_pid was exiting when it closed */
+	__u8 close;           /* enum hs_close bits */
+	__u8 pad[3];
 	struct hs_tcp tcp;
 };
-static_assert(sizeof(struct hs_ev_connection) == 264, "hs_ev_connection");
+static_assert(sizeof(struct hs_ev_connection) == 280, "hs_ev_connection");
 /* A record of HS_PHASE_OPEN ends before tcp: there is nothing in it yet. */
-#define HS_EV_CONNECTION_OPEN_SIZE 112
+#define HS_EV_CONNECTION_OPEN_SIZE 128
 static_assert(HS_EV_CONNECTION_OPEN_SIZE == __builtin_offsetof(struct hs_ev_connection, tcp), "open");
+
+enum hs_closer {
+	HS_CLOSER_STATUS = 0xffff,   /* as wait(2) gives it: the low seven bits are the signal */
+	HS_CLOSER_EXITING = 1 << 16, /* the process was exiting */
+	HS_CLOSER_OOM = 1 << 17,     /* it had been chosen by the OOM killer */
+};
+
+/* How the application let go of the socket. */
+enum hs_close {
+	HS_CLOSE_LINGER = 1, /* with SO_LINGER of 0: a reset on purpose */
+	HS_CLOSE_UNREAD = 2, /* with data that it had not read: the kernel resets */
+};
 
 struct hs_ev_listener {
 	struct hs_ev_socket socket;
@@ -177,9 +197,77 @@ struct hs_ev_error {
 	struct hs_ev_socket socket;
 	__s32 error;  /* errno, positive */
 	__u32 pad;
-	__u64 duration_ns; /* connect(): time spent in the call */
+	__u64 duration_ns; /* connect(): time spent in the call; 0: not known */
 };
 static_assert(sizeof(struct hs_ev_error) == 96, "hs_ev_error");
+
+enum hs_direction {
+	HS_DIRECTION_EGRESS,  /* made on this node */
+	HS_DIRECTION_INGRESS, /* it had arrived, for here or to be forwarded */
+};
+
+#define HS_DROP_REASON_LEN 32
+
+struct hs_ev_drop {
+	struct hs_event event;
+	struct hs_tuple tuple; /* local: the sender's address and port; netns: where it was dropped */
+	char reason[HS_DROP_REASON_LEN]; /* enum skb_drop_reason by name: "NETFILTER_DROP"; cut, always ended by NUL */
+	__u64 location;  /* address of the kernel code that dropped it */
+	__u64 cookie;    /* of the socket that sent it; 0: not known */
+	__u32 length;    /* bytes of payload */
+	__u32 burst;     /* drops on this CPU since its last record that were not recorded, being too many */
+	__u8 direction;  /* enum hs_direction */
+	__u8 flags;      /* of the TCP header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16 */
+	__u8 pad[6];
+};
+static_assert(sizeof(struct hs_ev_drop) == 120, "hs_ev_drop");
+
+/* Cumulative counters of a network namespace; of the node where it says so. */
+enum hs_counter {
+	HS_COUNTER_LISTEN_OVERFLOWS,    /* TcpExt ListenOverflows */
+	HS_COUNTER_LISTEN_DROPS,        /* TcpExt ListenDrops */
+	HS_COUNTER_SYN_QUEUE_DROPS,     /* TcpExt TCPReqQFullDrop */
+	HS_COUNTER_SYN_QUEUE_COOKIES,   /* TcpExt TCPReqQFullDoCookies */
+	HS_COUNTER_RP_FILTER,           /* TcpExt IPReversePathFilter */
+	HS_COUNTER_TIMESTAMP_REJECTED,  /* TcpExt PAWSActive + PAWSEstab + PAWSTimewait + TSEcrRejected */
+	HS_COUNTER_BACKLOG_DROPS,       /* TcpExt TCPBacklogDrop */
+	HS_COUNTER_RECEIVE_QUEUE_DROPS, /* TcpExt TCPRcvQDrop + TCPZeroWindowDrop */
+	HS_COUNTER_MEMORY_PRESSURES,    /* TcpExt TCPMemoryPressures + TCPAbortOnMemory */
+	HS_COUNTER_ABORT_ON_DATA,       /* TcpExt TCPAbortOnClose: closed with unread data */
+	HS_COUNTER_ABORT_ON_LINGER,     /* TcpExt TCPAbortOnData: closed with SO_LINGER of 0, or data came after close() */
+	HS_COUNTER_RETRANSMIT_FAILS,    /* TcpExt TCPRetransFail */
+	HS_COUNTER_NO_ROUTES,           /* IpExt InNoRoutes + Ip OutNoRoutes */
+	HS_COUNTER_CONNTRACK_DROPS,     /* stat/nf_conntrack insert_failed + drop + early_drop; 0 without conntrack */
+	HS_COUNTER_CONNTRACK_ENTRIES,   /* a gauge: connections tracked */
+	HS_COUNTER_CONNTRACK_MAX,       /* a gauge: nf_conntrack_max; 0: not known */
+	HS_COUNTER_CPU_BACKLOG_DROPS,   /* of the node: softnet_stat, packets dropped */
+	HS_COUNTER_MAX,
+};
+
+struct hs_ev_counters {
+	struct hs_event event;
+	__u32 netns;
+	__u32 pad;
+	__u64 count[HS_COUNTER_MAX];
+};
+
+struct hs_ev_address {
+	struct hs_event event;
+	__u8 address[16];
+	__u32 netns;
+	__u32 pad;
+};
+
+struct hs_ev_status {
+	struct hs_event event;
+	__u32 pid;
+	__u32 fds;      /* open files */
+	__u32 fd_limit; /* RLIMIT_NOFILE, soft */
+	__u32 threads;
+	__u8 state;     /* of the main thread, as ps(1) shows it: R, S, D, T, Z … */
+	__u8 pad[7];
+};
+static_assert(sizeof(struct hs_ev_status) == 40, "hs_ev_status");
 
 #define HS_COMM_LEN 16
 #define HS_HOSTNAME_LEN 64
@@ -222,8 +310,9 @@ enum hs_loss {
 	HS_LOSS_RING_RETRANSMIT,
 	HS_LOSS_RING_RESET,
 	HS_LOSS_RING_ERROR,
+	HS_LOSS_RING_DROP,
 	HS_LOSS_STORAGE,  /* no memory for per-socket state: the connection is seen at its close only */
-	HS_LOSS_CONNECT,  /* table of connect() calls under way was full */
+	HS_LOSS_DROP_BURST, /* dropped packets that were too many to tell: the next HS_EV_DROP counts them */
 	HS_LOSS_MAX,
 };
 

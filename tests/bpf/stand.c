@@ -2,6 +2,7 @@
 #include "stand.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
 #include <net/if.h>
@@ -20,6 +21,7 @@
 
 #define PATIENCE (20 * SEC)
 #define MAX_RECORDS 65536
+#define MAX_FDS 1024
 
 uint32_t netns;
 const struct address v4 = { AF_INET, "127.0.0.1" };
@@ -119,6 +121,7 @@ static void check_head(const struct hs_event *event)
 		[HS_EV_RESET] = sizeof(struct hs_ev_reset),
 		[HS_EV_SOCKET_ERROR] = sizeof(struct hs_ev_error),
 		[HS_EV_CONNECT_ERROR] = sizeof(struct hs_ev_error),
+		[HS_EV_DROP] = sizeof(struct hs_ev_drop),
 	};
 	const struct hs_ev_socket *socket = (const void *)event;
 
@@ -183,11 +186,31 @@ static void check_process(const struct hs_ev_process *process)
 	assert_non_null(memchr(process->hostname, 0, sizeof(process->hostname)));
 }
 
+static void check_drop(const struct hs_ev_drop *drop)
+{
+	size_t length = strnlen(drop->reason, HS_DROP_REASON_LEN);
+
+	assert_in_range(length, 1, HS_DROP_REASON_LEN - 1);
+	assert_int_equal(strspn(drop->reason, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"), length);
+	for (size_t i = length; i < HS_DROP_REASON_LEN; i++)
+		assert_int_equal(drop->reason[i], 0);
+	for (size_t i = 0; i < sizeof(drop->pad); i++)
+		assert_int_equal(drop->pad[i], 0);
+	assert_true(is_address(drop->tuple.local));
+	assert_true(is_address(drop->tuple.remote));
+	assert_true(drop->location >> 63); /* the kernel's half */
+	assert_true(drop->direction == HS_DIRECTION_EGRESS || drop->direction == HS_DIRECTION_INGRESS);
+	assert_int_equal(drop->flags & ~0x1f, 0);
+	assert_true(drop->length < 1 << 20);
+}
+
 static void check_record(const struct hs_event *event)
 {
 	check_head(event);
 	if (event->kind == HS_EV_PROCESS)
 		check_process((const void *)event);
+	else if (event->kind == HS_EV_DROP)
+		check_drop((const void *)event);
 	else if (event->kind != HS_EV_PASS && event->kind != HS_EV_LOSS)
 		check_socket((const void *)event);
 	if (event->kind == HS_EV_CONNECTION)
@@ -200,6 +223,8 @@ static bool is_ours(const struct hs_event *event)
 {
 	if (event->kind == HS_EV_PROCESS || event->kind == HS_EV_PASS)
 		return true;
+	if (event->kind == HS_EV_DROP)
+		return ((const struct hs_ev_drop *)event)->tuple.netns == netns;
 	return ((const struct hs_ev_socket *)event)->tuple.netns == netns;
 }
 
@@ -355,16 +380,16 @@ static const char *refusal(const char *hooks)
 	return NULL;
 }
 
-void watch_with_ring(const char *hooks, size_t ring_bytes)
+static void watch_with(const char *hooks, struct hs_probe_config config)
 {
 	char disabled[1024], message[512] = "";
-	struct hs_probe_config config = { .ring_bytes = ring_bytes, .disabled = disabled };
 	const char *words;
 	int error;
 
 	unwatch(NULL);
 	begun_ns = now();
 	disable_rest(hooks, disabled, sizeof(disabled));
+	config.disabled = disabled;
 	error = hs_probe_open(&config, &probe, message, sizeof(message));
 	words = error ? message : refusal(hooks);
 	if (!words)
@@ -373,9 +398,64 @@ void watch_with_ring(const char *hooks, size_t ring_bytes)
 	skip();
 }
 
+void watch_with_ring(const char *hooks, size_t ring_bytes)
+{
+	watch_with(hooks, (struct hs_probe_config){ .ring_bytes = ring_bytes });
+}
+
+void watch_with_table(const char *hooks, uint32_t sockets)
+{
+	watch_with(hooks, (struct hs_probe_config){ .ring_bytes = 4 << 20, .sockets = sockets });
+}
+
+void watch_with_budget(const char *hooks, uint32_t drops)
+{
+	watch_with(hooks, (struct hs_probe_config){ .ring_bytes = 1 << 20, .drop_budget = drops });
+}
+
+uint64_t lost(enum hs_loss stage)
+{
+	struct hs_ev_loss loss;
+
+	hs_probe_losses(probe, &loss);
+	return loss.count[stage];
+}
+
 void watch(const char *hooks)
 {
 	watch_with_ring(hooks, 1 << 20);
+}
+
+void follow(void)
+{
+	hs_probe_live(probe, true);
+}
+
+/* The probe does not show its maps: the one of this name among our descriptors is it. */
+static int table_of_sockets(void)
+{
+	for (int fd = 0; fd < MAX_FDS; fd++) {
+		struct bpf_map_info info = {};
+		uint32_t size = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(fd, &info, &size) && !strcmp(info.name, "hs_socks"))
+			return fd;
+	}
+	fail_msg("no table of sockets");
+	return -1;
+}
+
+size_t known_sockets(void)
+{
+	int fd = table_of_sockets();
+	uint64_t key, next;
+	size_t count = 0;
+
+	for (void *from = NULL; !bpf_map_get_next_key(fd, from, &next); from = &key) {
+		key = next;
+		count++;
+	}
+	return count;
 }
 
 void settle(void)

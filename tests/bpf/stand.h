@@ -39,7 +39,13 @@ uint64_t now(void);    /* CLOCK_MONOTONIC, ns */
  */
 void watch(const char *hooks);
 void watch_with_ring(const char *hooks, size_t ring_bytes);
+void watch_with_table(const char *hooks, uint32_t sockets); /* so many entries, swept above half of them */
+void watch_with_budget(const char *hooks, uint32_t drops); /* so many are told, by CPU and 100 ms */
+void follow(void); /* from now on accept() is a record of its own */
+size_t known_sockets(void); /* entries in the table of sockets, of the whole machine */
 int unwatch(void **state); /* teardown */
+
+uint64_t lost(enum hs_loss stage); /* of the whole machine */
 
 /* Records of our namespace (and of processes) since watch(), oldest first. */
 size_t record_count(enum hs_event_kind kind);

@@ -18,6 +18,7 @@ static void one_accept(const char *hooks, const struct address *address, const c
 	uint16_t port;
 
 	watch(hooks);
+	follow();
 	listener = listen_on(address, &port, 8);
 	client = connect_to(address, port);
 	begin = now();
@@ -94,6 +95,13 @@ static bool is_process(const void *record, const void *pid)
 	return ((const struct hs_ev_process *)record)->pid == *(const uint32_t *)pid;
 }
 
+static bool is_close_of(const void *record, const void *pid)
+{
+	const struct hs_ev_socket *socket = record;
+
+	return socket->phase == HS_PHASE_CLOSE && socket->pid == *(const uint32_t *)pid;
+}
+
 /* The worker that accepts, not the parent that listens, and it is introduced before. */
 static void by_a_worker(void **state)
 {
@@ -105,6 +113,7 @@ static void by_a_worker(void **state)
 
 	(void)state;
 	watch("connection,accept:syscalls");
+	follow();
 	listener = listen_on(&v4, &port, 8);
 	client = connect_to(&v4, port);
 	pid = fork();
@@ -121,6 +130,96 @@ static void by_a_worker(void **state)
 	close(listener);
 }
 
+/* Nobody follows: no record of its own, but what the next ones of the socket tell. */
+static void told_by_the_connection(const char *hooks)
+{
+	const struct hs_ev_connection *record;
+	const struct hs_ev_process *process;
+	uint64_t begin, end, cookie;
+	int listener, client, server, status;
+	struct hs_ev_connection sampled;
+	uint16_t port;
+	uint32_t pid;
+
+	watch(hooks);
+	listener = listen_on(&v4, &port, 8);
+	client = connect_to(&v4, port);
+	begin = now();
+	server = accept_from(listener);
+	end = now();
+	cookie = cookie_of(server);
+	pass();
+	record = find_record(HS_EV_CONNECTION, is_sample, &cookie);
+	assert_non_null(record);
+	assert_in_range(record->accept_ns, begin, end);
+	sampled = *record;
+	close(client);
+	close(server);
+	record = await_record(HS_EV_CONNECTION, is_close, &cookie);
+	assert_int_equal(record->accept_ns, sampled.accept_ns);
+	assert_int_equal(record->socket.pid, getpid());
+	assert_int_equal(record->socket.tid, syscall(SYS_gettid));
+
+	/* By a worker that the agent has not met: it is introduced nevertheless. */
+	client = connect_to(&v4, port);
+	cookie = cookie_of(client);
+	begin = now();
+	pid = fork();
+	if (!pid)
+		_exit(accept(listener, NULL, NULL) < 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	end = now();
+	assert_int_equal(status, 0);
+	close(client);
+	record = await_record(HS_EV_CONNECTION, is_close, &cookie);
+	assert_int_equal(record->accept_ns, 0); /* a client's end */
+	record = await_record(HS_EV_CONNECTION, is_close_of, &pid);
+	assert_in_range(record->accept_ns, begin, end);
+	assert_int_equal(record->socket.tid, pid);
+	assert_int_equal(record->socket.role, HS_ROLE_SERVER);
+	process = await_record(HS_EV_PROCESS, is_process, &pid);
+	assert_true(process->event.time_ns <= record->accept_ns + MS);
+	assert_int_equal(record_count(HS_EV_ACCEPT), 0);
+	close(listener);
+}
+
+static void told_by_the_connection_by_tracepoint(void **state)
+{
+	(void)state;
+	told_by_the_connection("connection,snapshot,accept:syscalls");
+}
+
+static void told_by_the_connection_by_fexit(void **state)
+{
+	(void)state;
+	told_by_the_connection("connection,snapshot,accept:fexit");
+}
+
+/* Older than the agent, and in the queue when it came: nothing is known of it, so it is told at once. */
+static void not_known_yet(void **state)
+{
+	const struct hs_ev_socket *record;
+	int listener, client, server;
+	uint64_t cookie;
+	uint16_t port;
+
+	(void)state;
+	unwatch(NULL);
+	listener = listen_on(&v4, &port, 8);
+	client = connect_to(&v4, port);
+	watch("connection,accept:syscalls");
+	server = accept_from(listener);
+	cookie = cookie_of(server);
+	record = await_record(HS_EV_ACCEPT, NULL, NULL);
+	assert_int_equal(record->pid, getpid());
+	check_tuple(&record->tuple, "127.0.0.1", port, "127.0.0.1", local_port(client));
+	close(client);
+	close(server);
+	await_record(HS_EV_CONNECTION, is_close, &cookie);
+	assert_int_equal(record_count(HS_EV_ACCEPT), 1);
+	close(listener);
+}
+
 static void what_is_no_tcp_accept(void **state)
 {
 	int listener, fds[2];
@@ -128,6 +227,7 @@ static void what_is_no_tcp_accept(void **state)
 
 	(void)state;
 	watch("connection,accept:syscalls");
+	follow();
 	listener = listen_on(&v4, &port, 8);
 	fcntl(listener, F_SETFL, O_NONBLOCK);
 	assert_int_equal(accept(listener, NULL, NULL), -1);
@@ -152,6 +252,9 @@ int main(void)
 		cmocka_unit_test_teardown(by_fexit_ipv6, unwatch),
 		cmocka_unit_test_teardown(alone, unwatch),
 		cmocka_unit_test_teardown(by_a_worker, unwatch),
+		cmocka_unit_test_teardown(told_by_the_connection_by_tracepoint, unwatch),
+		cmocka_unit_test_teardown(told_by_the_connection_by_fexit, unwatch),
+		cmocka_unit_test_teardown(not_known_yet, unwatch),
 		cmocka_unit_test_teardown(what_is_no_tcp_accept, unwatch),
 	};
 

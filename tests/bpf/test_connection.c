@@ -84,8 +84,11 @@ static void whole_life(const struct address *listen_at, const struct address *co
 	times_are_in_order(client, begin);
 	times_are_in_order(server, begin);
 	owner_is_us(&client->socket);
-	/* What the agent's own process closes may be its pass's doing: it is no closer. */
-	assert_int_equal(client->closer_pid + server->closer_pid, 0);
+	/* The owner closes what he owns, be he the agent himself. */
+	assert_int_equal(client->closer_pid, getpid());
+	assert_int_equal(server->closer_pid, getpid());
+	assert_int_equal(client->accept_ns, 0);
+	assert_in_range(server->accept_ns, server->established_ns, server->socket.event.time_ns);
 	assert_int_equal(client->tcp.total_retrans + server->tcp.total_retrans, 0);
 	assert_int_equal(client->tcp.error + server->tcp.error, 0);
 	assert_true(client->tcp.srtt_us > 0 && client->tcp.srtt_us < 10000000);
@@ -396,6 +399,32 @@ static void who_closes_is_told(void **state)
 	close(pair.listener);
 }
 
+/* What the agent's own process closes for others may be its pass's doing: it is no closer. */
+static void the_agent_is_no_closer(void **state)
+{
+	const struct hs_ev_connection *record;
+	int listener, fd, status;
+	uint64_t cookie;
+	uint16_t port;
+	pid_t pid;
+
+	(void)state;
+	watch("connection");
+	listener = listen_on(&v4, &port, 1);
+	fd = make_socket(&v4);
+	cookie = cookie_of(fd);
+	pid = fork();
+	if (!pid)
+		_exit(try_connect(fd, &v4, port));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(fd);
+	close(listener);
+	record = await_record(HS_EV_CONNECTION, is_close, &cookie);
+	assert_int_equal(record->socket.pid, pid);
+	assert_int_equal(record->closer_pid, 0);
+}
+
 static bool is_to_port(const void *record, const void *port)
 {
 	return ((const struct hs_ev_connection *)record)->socket.tuple.remote_port == *(const uint16_t *)port;
@@ -440,6 +469,105 @@ static void never_accepted(void **state)
 	close(listener);
 }
 
+static void short_connection(uint16_t port, int listener)
+{
+	int client = connect_to(&v4, port), server = accept_from(listener);
+
+	close(client);
+	close(server);
+}
+
+/*
+ * The table of sockets does not grow with the connections that there were, since the kernel uses
+ * their addresses again and so do we; and what is taken over shows nothing of its past.
+ */
+static void the_table_does_not_grow(void **state)
+{
+	enum { BEFORE = 200, ROUNDS = 2000 };
+	const struct hs_ev_connection *record;
+	struct pair pair;
+	uint16_t port;
+	size_t known;
+	int listener;
+
+	(void)state;
+	watch_with_table("connection,accept", 4096);
+	listener = listen_on(&v4, &port, 8);
+	for (int i = 0; i < BEFORE; i++)
+		short_connection(port, listener);
+	known = known_sockets();
+	for (int i = 0; i < ROUNDS; i++) {
+		short_connection(port, listener);
+		record_count(HS_EV_CONNECTION); /* so that the ring has room */
+	}
+	settle();
+	assert_true(known_sockets() < known + ROUNDS / 4);
+	assert_true(record_count(HS_EV_CONNECTION) >= 3 * (BEFORE + ROUNDS)); /* opened, and closed twice */
+	pair = open_pair(&v4, &v4);
+	close(pair.client);
+	close(pair.server);
+	record = await_record(HS_EV_CONNECTION, is_close, &pair.client_cookie);
+	assert_int_equal(record->socket.role, HS_ROLE_CLIENT);
+	assert_int_equal(record->accept_ns, 0);
+	record = await_record(HS_EV_CONNECTION, is_close, &pair.server_cookie);
+	assert_int_equal(record->socket.role, HS_ROLE_SERVER);
+	assert_true(record->start_ns <= record->accept_ns);
+	close(pair.listener);
+	close(listener);
+}
+
+/* More entries than half of the table: a pass takes those of sockets that are no more. */
+static void a_pass_sweeps(void **state)
+{
+	enum { SOCKETS = 600 };
+	static int fds[SOCKETS];
+	size_t before, full;
+	uint16_t port;
+
+	(void)state;
+	watch_with_table("connection,snapshot", 1024);
+	before = known_sockets();
+	for (int i = 0; i < SOCKETS; i++)
+		fds[i] = listen_on(&v4, &port, 1);
+	full = known_sockets();
+	assert_true(full >= before + SOCKETS * 9 / 10);
+	pass(); /* they live: none is taken */
+	assert_true(known_sockets() >= full - before);
+	for (int i = 0; i < SOCKETS; i++)
+		close(fds[i]);
+	assert_true(known_sockets() >= SOCKETS);
+	pass();
+	assert_true(known_sockets() < full - SOCKETS * 9 / 10);
+}
+
+/* Dead connections are kept for a while, to be taken over, and below half of the table all are. */
+static void a_pass_leaves_what_is_young(void **state)
+{
+	enum { PAIRS = 300 };
+	static struct pair pairs[PAIRS];
+	int listener;
+	uint16_t port;
+	size_t full;
+
+	(void)state;
+	watch_with_table("connection,snapshot", 1024);
+	listener = listen_on(&v4, &port, PAIRS);
+	for (int i = 0; i < PAIRS; i++) {
+		pairs[i].client = connect_to(&v4, port);
+		pairs[i].server = accept_from(listener);
+	}
+	for (int i = 0; i < PAIRS; i++) {
+		close(pairs[i].client);
+		close(pairs[i].server);
+	}
+	close(listener);
+	settle();
+	full = known_sockets();
+	assert_true(full >= 2 * PAIRS);
+	pass();
+	assert_true(known_sockets() >= full * 9 / 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,8 +583,12 @@ int main(void)
 		cmocka_unit_test_teardown(listeners, unwatch),
 		cmocka_unit_test_teardown(the_thread_that_connects, unwatch),
 		cmocka_unit_test_teardown(who_closes_is_told, unwatch),
+		cmocka_unit_test_teardown(the_agent_is_no_closer, unwatch),
 		cmocka_unit_test_teardown(other_protocols_are_not_ours, unwatch),
 		cmocka_unit_test_teardown(never_accepted, unwatch),
+		cmocka_unit_test_teardown(the_table_does_not_grow, unwatch),
+		cmocka_unit_test_teardown(a_pass_sweeps, unwatch),
+		cmocka_unit_test_teardown(a_pass_leaves_what_is_young, unwatch),
 	};
 
 	return cmocka_run_group_tests_name("connection", tests, own_network, unwatch);

@@ -1,10 +1,16 @@
 #!/usr/bin/python3
 """Writes the seed corpora: small, valid inputs from which a fuzzer starts. Run it from here."""
 import pathlib
+import re
 import struct
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
+HEADER = (pathlib.Path(__file__).parents[2] / "include/hopscope/event.h").read_text()
 NOW = 1_000_000_000
+OPEN, SAMPLE, CLOSE = 1, 3, 2
+
+CONNECTION = int(re.search(r"sizeof\(struct hs_ev_connection\) == (\d+)", HEADER)[1])
+CONNECTION_OPEN = int(re.search(r"HS_EV_CONNECTION_OPEN_SIZE (\d+)", HEADER)[1])
 
 
 def event(kind, size, at):
@@ -32,12 +38,12 @@ def tcp(acked, received):
     return struct.pack("<QQ", acked, received) + struct.pack("<30I", *([3] * 30)) + b"\0" * 16
 
 
-def connection(at, cookie, end, phase, state, old, acked=0, received=0, start=NOW, established=NOW + 100):
+def connection(at, cookie, end, phase, state, old, acked=0, received=0, start=NOW, established=NOW + 100, accepted=0):
     local, lport, remote, rport, pid, role = end
-    size = 112 if phase == 1 else 264
+    size = CONNECTION_OPEN if phase == OPEN else CONNECTION
     head = sock(2, size, at, cookie, local, lport, remote, rport, pid, role, state, old, phase)
-    head += struct.pack("<QQIIQ", start, established, pid, pid, 99)
-    return head + (tcp(acked, received) if phase != 1 else b"")
+    head += struct.pack("<QQIIQQ", start, established, pid, pid, 99, accepted)
+    return (head.ljust(CONNECTION_OPEN, b"\0") + tcp(acked, received))[:size]
 
 
 def listener(at, cookie, phase, pid=20):
@@ -47,6 +53,7 @@ def listener(at, cookie, phase, pid=20):
 
 CLIENT = ("127.0.0.1", 40000, "127.0.0.1", 80, 10, 1)
 SERVER = ("127.0.0.1", 80, "127.0.0.1", 40000, 20, 2)
+QUIET = ("127.0.0.1", 80, "127.0.0.1", 40001, 21, 2)  # no record of its own for accept()
 PROCESSES = [
     process(10, b"curl", b"curl", b"curl\0http://localhost/\0", b"user.slice\0"),
     process(20, b"nginx", b"/usr/sbin/nginx", b"nginx: worker process\0", b"nginx.service\0system.slice\0"),
@@ -69,7 +76,9 @@ def spine():
     yield event(9, 24, NOW + 200) + struct.pack("<II", 1, 1)
     yield sock(5, 112, NOW + 300, 1, "127.0.0.1", 40000, "127.0.0.1", 80, 10, 1, 1, 0, 0) + struct.pack("<IIIIiIII", 4, 1, 1, 200000, 0, 0, 0, 0)
     yield sock(6, 88, NOW + 400, 2, "127.0.0.1", 80, "127.0.0.1", 40000, 20, 2, 1, 0, 0) + struct.pack("<Ii", 0, -1)
-    yield connection(NOW + 500, 2, SERVER, 2, 7, 9, 20, 10)
+    yield connection(NOW + 450, 3, QUIET, SAMPLE, 1, 0, 1, 2, accepted=NOW + 420)
+    yield connection(NOW + 500, 2, SERVER, CLOSE, 7, 9, 20, 10, accepted=NOW + 149)
+    yield connection(NOW + 550, 3, QUIET, CLOSE, 7, 9, 3, 4, accepted=NOW + 420)
     yield connection(NOW + 600, 1, CLIENT, 2, 7, 5, 10, 20)
 
 
@@ -89,7 +98,7 @@ def write(target, name, data):
     (folder / name).write_bytes(data)
 
 
-header = b"HOPSCOPE" + struct.pack("<IIqII", 1, 160, 12345, 999, 0) + b"node".ljust(64, b"\0") + b"6.1.0".ljust(64, b"\0")
+header = b"HOPSCOPE" + struct.pack("<IIqII", 2, 160, 12345, 999, 0) + b"node".ljust(64, b"\0") + b"6.1.0".ljust(64, b"\0")
 for name, records in (("spine", spine), ("faults", faults)):
     write("model", name, b"".join(records()))
     write("recording", name, header + b"".join(records()))

@@ -110,13 +110,44 @@ static int unknown(struct parse *parse, char **argv)
 	return complain(parse, "unknown option -%s; see %s --help", clean, parse->args->program);
 }
 
-/* "one of a, b, c" */
-static void list_choices(const char *const *choices, char *text, size_t size)
+/* "one of a, b, c". False: there are more than anybody wants to read. */
+static bool list_choices(const char *const *choices, char *text, size_t size)
 {
 	size_t len = (size_t)snprintf(text, size, "one of");
 
 	for (size_t i = 0; choices[i] && len < size; i++)
 		len += (size_t)snprintf(text + len, size - len, "%s %s", i ? "," : "", choices[i]);
+	return len < size;
+}
+
+/* "accept_queue_full or syn_queue_full": the one that was meant, and those that have the word in them. */
+static void list_near(const char *const *choices, const char *word, char *text, size_t size)
+{
+	const char *near;
+	size_t count = 0, len = 0;
+
+	while (choices[count])
+		count++;
+	near = hs_nearest(word, choices, count);
+	*text = '\0';
+	for (size_t i = 0; i < count && len < size; i++) {
+		if (choices[i] == near || (strlen(word) > 2 && strstr(choices[i], word)))
+			len += (size_t)snprintf(text + len, size - len, "%s%s", len ? " or " : "",
+						choices[i]);
+	}
+}
+
+/* Of a list that is too long to be shown. */
+static int bad_choice(struct parse *parse, const struct hs_option *option, const char *clean)
+{
+	char near[256];
+
+	list_near(option->choices, clean, near, sizeof(near));
+	if (*near)
+		return complain(parse, "--%s takes no \"%s\"; did you mean %s?", option->name, clean,
+				near);
+	return complain(parse, "--%s takes no \"%s\"; %s --help lists what it takes", option->name,
+			clean, parse->args->program);
 }
 
 static int bad_value(struct parse *parse, const struct hs_option *option, const char *text,
@@ -125,8 +156,8 @@ static int bad_value(struct parse *parse, const struct hs_option *option, const 
 	char clean[QUOTED_MAX], choices[256];
 
 	hs_display_clean(text, clean, sizeof(clean));
-	if (option->choices)
-		list_choices(option->choices, choices, sizeof(choices));
+	if (option->choices && !list_choices(option->choices, choices, sizeof(choices)))
+		return bad_choice(parse, option, clean);
 	return complain(parse, "--%s takes %s, not \"%s\"", option->name,
 			option->choices ? choices : expected, clean);
 }

@@ -42,6 +42,7 @@ struct hs_operand {
 	const char *name; /* "FILE"; NULL: the command takes none */
 	bool required;
 	const char *const *choices; /* or NULL: anything */
+	bool plain;                 /* no path: shells have nothing to complete */
 };
 
 struct hs_value {

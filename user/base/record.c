@@ -14,6 +14,10 @@ static const unsigned short minimum[HS_EV_MAX] = {
 	[HS_EV_CONNECT_ERROR] = sizeof(struct hs_ev_error),
 	[HS_EV_PASS] = sizeof(struct hs_ev_pass),
 	[HS_EV_LOSS] = sizeof(struct hs_ev_loss),
+	[HS_EV_DROP] = sizeof(struct hs_ev_drop),
+	[HS_EV_COUNTERS] = sizeof(struct hs_ev_counters),
+	[HS_EV_STATUS] = sizeof(struct hs_ev_status),
+	[HS_EV_ADDRESS] = sizeof(struct hs_ev_address),
 };
 
 int hs_record_check(const struct hs_event *event, size_t size)
@@ -36,8 +40,9 @@ static const char *const loss_names[HS_LOSS_MAX] = {
 	[HS_LOSS_RING_RETRANSMIT] = "ring_retransmit",
 	[HS_LOSS_RING_RESET] = "ring_reset",
 	[HS_LOSS_RING_ERROR] = "ring_error",
+	[HS_LOSS_RING_DROP] = "ring_drop",
 	[HS_LOSS_STORAGE] = "socket_storage",
-	[HS_LOSS_CONNECT] = "connect_table",
+	[HS_LOSS_DROP_BURST] = "drop_burst",
 };
 
 const char *hs_loss_name(enum hs_loss loss)

@@ -14,7 +14,7 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.lost = "connects that fail without sending anything (unreachable, no_ports, denied) are not counted",
 		.ladder = {
 			{ "fexit", { "hs_connect_fexit", "hs_connect_denied_fexit" } },
-			{ "syscalls", { "hs_connect_enter", "hs_connect_exit" } },
+			{ "syscalls", { "hs_connect_exit" } },
 		},
 	},
 	[HS_HOOK_ACCEPT] = {
@@ -55,6 +55,12 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.gives = "asynchronous errors as sockets report them",
 		.lost = "no error events; failures are still counted when connections close",
 		.ladder = { { "tp_btf", { "hs_sk_error_report" } } },
+	},
+	[HS_HOOK_DROP] = {
+		.name = "drop",
+		.gives = "packets that the kernel here dropped, and why",
+		.lost = "drops on this node are not told from losses in the network",
+		.ladder = { { "tp_btf", { "hs_drop" } } },
 	},
 	[HS_HOOK_SNAPSHOT] = {
 		.name = "snapshot",

@@ -24,11 +24,17 @@
 #include "base/record.h"
 #include "hopscope.skel.h"
 #include "probe/hooks.h"
+#include "probe/reasons.h"
 #include "probe/tracefs.h"
 
 #define RING_MIN_BYTES (256u << 10)
 #define RING_DEFAULT_BYTES (2u << 20) /* a tenth of a second at 80,000 records/s */
 #define RING_MEMORY_SHARE 1024        /* of the machine's memory at most */
+#define SOCKET_MEMORY_BYTES (256u << 10) /* of the machine's memory for each socket in our table */
+#define SOCKETS_MIN (16u << 10)
+#define SOCKETS_MAX (1u << 20)
+#define SOCKET_BUCKET_BYTES 16 /* what the kernel's hash table takes for an entry that is not used */
+#define SOCKET_ENTRY_BYTES 64  /* and on top of its value for one that is */
 #define MAX_LINKS (HS_HOOK_COUNT * HS_RUNG_PROGRAMS)
 #define SNAPSHOT_BUFFER (64 * 1024)
 
@@ -41,6 +47,7 @@ struct hs_probe {
 	struct bpf_link *snapshot;
 	struct hs_hook_status hooks[HS_HOOK_COUNT];
 	const char *tracefs;
+	struct hs_reasons reasons;
 	hs_record_fn sink;
 	void *sink_arg;
 	uint64_t malformed;
@@ -213,9 +220,14 @@ static int hook_of_program(const struct hs_probe *probe, const char *program)
 
 /* ---- load and attach ---- */
 
+static size_t memory_bytes(void)
+{
+	return (size_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+}
+
 static size_t default_ring_bytes(void)
 {
-	size_t share = (size_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / RING_MEMORY_SHARE;
+	size_t share = memory_bytes() / RING_MEMORY_SHARE;
 
 	if (share < RING_MIN_BYTES)
 		return RING_MIN_BYTES;
@@ -232,6 +244,19 @@ static size_t ring_size(size_t wanted)
 	while (size < wanted)
 		size *= 2;
 	return size;
+}
+
+/* A power of two: the kernel's hash table has as many buckets, and they are always there. */
+static uint32_t socket_entries(uint32_t wanted)
+{
+	size_t share = memory_bytes() / SOCKET_MEMORY_BYTES;
+	uint32_t entries = SOCKETS_MIN;
+
+	if (wanted)
+		return wanted;
+	while (entries < SOCKETS_MAX && entries * 2 <= share)
+		entries *= 2;
+	return entries;
 }
 
 static uint64_t tick_ns(void)
@@ -257,11 +282,23 @@ static struct hs_bpf *open_skeleton(void)
 	return hs_bpf__open_opts(&options);
 }
 
+static void set_reasons(struct hs_probe *probe)
+{
+	struct hs_bpf__rodata *rodata = probe->skeleton->rodata;
+
+	static_assert(sizeof(rodata->hs_drop_reasons) == sizeof(probe->reasons.names), "the same table");
+	memcpy((void *)rodata->hs_drop_reasons, probe->reasons.names, sizeof(probe->reasons.names));
+	rodata->hs_drop_backlog = probe->reasons.backlog;
+	if (probe->config.drop_budget)
+		rodata->hs_drop_budget = probe->config.drop_budget;
+}
+
 static int load(struct hs_probe *probe)
 {
 	struct hs_bpf *skeleton = open_skeleton();
 	struct bpf_program *program;
 	size_t ring = ring_size(probe->config.ring_bytes);
+	uint32_t sockets = socket_entries(probe->config.sockets);
 
 	if (!skeleton)
 		return -errno;
@@ -270,10 +307,13 @@ static int load(struct hs_probe *probe)
 		bpf_program__set_autoload(program,
 					  hook_of_program(probe, bpf_program__name(program)) >= 0);
 	bpf_map__set_max_entries(skeleton->maps.hs_ring, ring);
+	bpf_map__set_max_entries(skeleton->maps.hs_socks, sockets);
+	skeleton->rodata->hs_sock_bound = sockets / 2;
 	skeleton->rodata->hs_wakeup_bytes = ring / 4;
 	skeleton->rodata->hs_tick_ns = tick_ns();
 	skeleton->rodata->hs_self = getpid();
 	skeleton->rodata->hs_announce_servers = probe->hooks[HS_HOOK_ACCEPT].rung < 0;
+	set_reasons(probe);
 	return hs_bpf__load(skeleton);
 }
 
@@ -435,6 +475,8 @@ int hs_probe_open(const struct hs_probe_config *config, struct hs_probe **out, c
 	if (fexit_is_forbidden())
 		skip_forbidden(probe);
 	libbpf_set_print(listen_to_libbpf);
+	if (rung_of(probe, HS_HOOK_DROP))
+		hs_reasons_read(&probe->reasons);
 	do {
 		unload(probe);
 		status = attempt(probe);
@@ -542,6 +584,11 @@ int hs_probe_snapshot(struct hs_probe *probe, hs_record_fn sink, void *arg)
 	return error;
 }
 
+void hs_probe_live(struct hs_probe *probe, bool live)
+{
+	__atomic_store_n(&probe->skeleton->bss->hs_live, live, __ATOMIC_RELAXED);
+}
+
 void hs_probe_losses(const struct hs_probe *probe, struct hs_ev_loss *loss)
 {
 	*loss = (struct hs_ev_loss){
@@ -573,6 +620,16 @@ static uint64_t map_bytes(int fd)
 	return bytes;
 }
 
+/* Entries are allocated when they are used; kernels before 6.4 tell what a full table would take. */
+static uint64_t sockets_bytes(const struct hs_probe *probe, uint64_t told)
+{
+	const struct bpf_map *map = probe->skeleton->maps.hs_socks;
+	uint64_t used = (uint64_t)bpf_map__max_entries(map) * SOCKET_BUCKET_BYTES +
+			probe->skeleton->bss->hs_sock_count * (bpf_map__value_size(map) + SOCKET_ENTRY_BYTES);
+
+	return told < used ? told : used;
+}
+
 uint64_t hs_probe_map_bytes(const struct hs_probe *probe)
 {
 	struct bpf_map *map;
@@ -584,6 +641,8 @@ uint64_t hs_probe_map_bytes(const struct hs_probe *probe)
 		/* Kernels before 6.6 tell nothing of a ring buffer's pages. */
 		if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF && told < bpf_map__max_entries(map))
 			told = bpf_map__max_entries(map);
+		if (map == probe->skeleton->maps.hs_socks)
+			told = sockets_bytes(probe, told);
 		bytes += told;
 	}
 	return bytes;

@@ -6,6 +6,7 @@
 #ifndef HS_PROBE_PROBE_H
 #define HS_PROBE_PROBE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@ struct hs_probe;
 struct hs_probe_config {
 	size_t ring_bytes;    /* of the ring buffer; rounded up to a power of two of pages; 0: default */
 	const char *disabled; /* rungs not to be tried, for tests: "connect:fexit,snapshot"; or NULL */
+	uint32_t sockets;     /* entries of the table of sockets, for tests; 0: by the machine's memory */
+	uint32_t drop_budget; /* dropped packets told of per CPU in 100 ms, for tests; 0: 1000 */
 };
 
 /* A record; borrowed for the call. It has been validated: its size fits its kind. */
@@ -40,6 +43,12 @@ int hs_probe_drain(struct hs_probe *probe, hs_record_fn sink, void *arg);
  * 0, or -errno (-ENOENT: the hook is not attached).
  */
 int hs_probe_snapshot(struct hs_probe *probe, hs_record_fn sink, void *arg);
+
+/*
+ * Whether somebody follows events as they happen: then accept() is a record of its own, at once.
+ * Otherwise (the default) the next record of its connection tells of it, which costs less.
+ */
+void hs_probe_live(struct hs_probe *probe, bool live);
 
 /* The loss counters of the kernel side as a record. */
 void hs_probe_losses(const struct hs_probe *probe, struct hs_ev_loss *loss);

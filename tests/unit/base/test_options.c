@@ -14,6 +14,10 @@
 static const char *const formats[] = { "table", "json", "close-wait", NULL };
 static const char *const topics[] = { "graph", "observe", NULL };
 
+#define LONG_WORD "a_word_that_is_there_to_make_the_list_longer_than_anybody_wants_to_read"
+static const char *const causes[] = { "accept_queue_full", "syn_queue_full", LONG_WORD "_1", LONG_WORD "_2",
+				      LONG_WORD "_3", LONG_WORD "_4", NULL };
+
 static const struct hs_option table[] = {
 	{ .name = "output",
 	  .letter = 'o',
@@ -31,6 +35,7 @@ static const struct hs_option table[] = {
 	{ .name = "since", .kind = HS_OPTION_SINCE },
 	{ .name = "listen", .kind = HS_OPTION_LISTEN },
 	{ .name = "socket", .kind = HS_OPTION_FILE },
+	{ .name = "cause", .kind = HS_OPTION_CHOICE, .choices = causes },
 	{ .name = "not", .kind = HS_OPTION_NOT },
 	{ .name = "help", .letter = 'h', .kind = HS_OPTION_FLAG },
 	{ 0 },
@@ -124,7 +129,7 @@ static void a_cluster_of_flags_is_many_values(void **state)
 
 static void operands_stand_anywhere(void **state)
 {
-	static const struct hs_operand file = { "FILE", true, NULL };
+	static const struct hs_operand file = { "FILE", true, NULL, false };
 	static const char *const lines[] = { "x.rec -w", "-w x.rec", "-w -- x.rec" };
 
 	(void)state;
@@ -145,7 +150,7 @@ static void operands_stand_anywhere(void **state)
 
 static void operands_may_be_a_choice(void **state)
 {
-	static const struct hs_operand topic = { "COMMAND", false, topics };
+	static const struct hs_operand topic = { "COMMAND", false, topics, false };
 
 	(void)state;
 	assert_int_equal(parse("observe", &topic), 0);
@@ -197,6 +202,17 @@ static void says_what_a_value_should_be(void **state)
 	assert_refused("--watch=yes", "hopscope test: --watch takes no value");
 }
 
+static void names_the_nearest_of_many(void **state)
+{
+	(void)state;
+	assert_refused("--cause acept_queue_full", "hopscope test: --cause takes no \"acept_queue_full\"; "
+						   "did you mean accept_queue_full?");
+	assert_refused("--cause queue", "hopscope test: --cause takes no \"queue\"; "
+					"did you mean accept_queue_full or syn_queue_full?");
+	assert_refused("--cause xyz", "hopscope test: --cause takes no \"xyz\"; "
+				      "hopscope test --help lists what it takes");
+}
+
 static void knows_ports_and_addresses(void **state)
 {
 	static const char *const good[] = { "--port 1",
@@ -236,6 +252,7 @@ int main(void)
 		cmocka_unit_test(operands_may_be_a_choice),
 		cmocka_unit_test(names_the_nearest_option),
 		cmocka_unit_test(says_what_a_value_should_be),
+		cmocka_unit_test(names_the_nearest_of_many),
 		cmocka_unit_test(knows_ports_and_addresses),
 	};
 

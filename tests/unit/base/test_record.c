@@ -23,6 +23,10 @@ static const size_t sizes[HS_EV_MAX] = {
 	[HS_EV_CONNECT_ERROR] = sizeof(struct hs_ev_error),
 	[HS_EV_PASS] = sizeof(struct hs_ev_pass),
 	[HS_EV_LOSS] = sizeof(struct hs_ev_loss),
+	[HS_EV_DROP] = sizeof(struct hs_ev_drop),
+	[HS_EV_COUNTERS] = sizeof(struct hs_ev_counters),
+	[HS_EV_STATUS] = sizeof(struct hs_ev_status),
+	[HS_EV_ADDRESS] = sizeof(struct hs_ev_address),
 };
 
 /* Checks a record of which so many bytes are there, and no byte more can be read. */
