@@ -14,7 +14,10 @@
 #include "base/record.h"
 #include "cmd/recorder.h"
 #include "meta/capability.h"
+#include "meta/local_address.h"
+#include "meta/netcounters.h"
 #include "meta/procfs.h"
+#include "meta/status.h"
 
 #define EXTRA_STAGES 4
 #define STAGES (HS_LOSS_MAX + HS_MODEL_LOSS_MAX + 2 + EXTRA_STAGES)
@@ -23,6 +26,14 @@
 #define PASS_SHARE 50
 #define FRESH_SHARE 20
 #define FRESH_MIN_NS (50 * HS_NS_PER_MS)
+
+/* The counters of all network namespaces: so often at most, and in this share of the time. */
+#define COUNTERS_NS (5 * HS_NS_PER_SEC)
+#define COUNTERS_SHARE 500
+#define NAMESPACES 256
+/* What the model asks for amid a record, in a second: a storm of failures is told by its first ones. */
+#define COUNTERS_ASKED 4
+#define STATUS_ASKED 16
 
 struct hs_engine {
 	struct hs_engine_config config;
@@ -39,6 +50,11 @@ struct hs_engine {
 	size_t extra_count;
 	uint64_t pass_ns, pass_cost_ns; /* when the last pass began, what it took */
 	uint64_t tick_ns;
+	uint64_t counters_ns, counters_cost_ns; /* the same for a reading of all counters */
+	struct allowance {
+		uint64_t since_ns;
+		unsigned used;
+	} counters_asked, status_asked;
 	struct utsname uname;
 	char cgroup_root[256];
 	struct hs_capability capabilities[HS_CAPABILITIES];
@@ -52,6 +68,8 @@ static const char *const model_stages[HS_MODEL_LOSS_MAX] = {
 	[HS_MODEL_LOSS_LISTENER] = "listener_table",
 	[HS_MODEL_LOSS_RECORD] = "malformed_record",
 	[HS_MODEL_LOSS_CLOSE] = "close_not_seen",
+	[HS_MODEL_LOSS_FINDING] = "finding_table",
+	[HS_MODEL_LOSS_SIGNAL] = "signal_table",
 };
 
 void hs_engine_defaults(struct hs_engine_config *config)
@@ -88,6 +106,84 @@ static void introduce(void *arg, uint32_t pid)
 	feed_from_procfs(arg, pid, hs_monotonic_ns());
 }
 
+/* So many in a second, and no more until it is over. */
+static bool is_allowed(struct allowance *allowance, unsigned limit, uint64_t now)
+{
+	if (now - allowance->since_ns >= HS_NS_PER_SEC)
+		*allowance = (struct allowance){ .since_ns = now };
+	return allowance->used++ < limit;
+}
+
+static void feed_counters(struct hs_engine *engine, uint32_t netns, uint32_t pid, uint64_t now)
+{
+	struct hs_ev_counters counters;
+
+	if (!hs_netcounters_read("/proc", pid, netns, now, &counters))
+		feed(engine, &counters.event);
+}
+
+static void ask_counters(void *arg, uint32_t netns, uint32_t pid)
+{
+	struct hs_engine *engine = arg;
+	uint64_t now = hs_monotonic_ns();
+
+	if (is_allowed(&engine->counters_asked, COUNTERS_ASKED, now))
+		feed_counters(engine, netns, pid, now);
+}
+
+static void ask_status(void *arg, uint32_t pid)
+{
+	struct hs_engine *engine = arg;
+	uint64_t now = hs_monotonic_ns();
+	struct hs_ev_status status;
+
+	if (is_allowed(&engine->status_asked, STATUS_ASKED, now) && !hs_status_read("/proc", pid, now, &status))
+		feed(engine, &status.event);
+}
+
+struct local {
+	struct hs_engine *engine;
+	uint32_t netns;
+};
+
+static void feed_address(void *arg, const uint8_t address[16])
+{
+	const struct local *local = arg;
+	struct hs_ev_address record = {
+		.event = { .kind = HS_EV_ADDRESS, .size = sizeof(record), .time_ns = hs_monotonic_ns() },
+		.netns = local->netns,
+	};
+
+	memcpy(record.address, address, sizeof(record.address));
+	feed(local->engine, &record.event);
+}
+
+/* Counters, to see later what moved, and addresses, to know who is on this node. New ones at once. */
+static void feed_namespaces(struct hs_engine *engine, uint64_t now, bool all)
+{
+	struct hs_netns spaces[NAMESPACES];
+	size_t count = hs_model_netns(engine->model, spaces, NAMESPACES);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!all && spaces[i].sampled_ns)
+			continue;
+		feed_counters(engine, spaces[i].netns, spaces[i].pid, now);
+		hs_local_addresses("/proc", spaces[i].pid, feed_address,
+				   &(struct local){ engine, spaces[i].netns });
+	}
+	if (!all)
+		return;
+	engine->counters_ns = now;
+	engine->counters_cost_ns = hs_monotonic_ns() - now;
+}
+
+static uint64_t counters_interval(const struct hs_engine *engine)
+{
+	uint64_t bound = engine->counters_cost_ns * COUNTERS_SHARE;
+
+	return bound > COUNTERS_NS ? bound : COUNTERS_NS;
+}
+
 /* The kernel side keeps the head of the arguments; the rest is asked for where it was cut. */
 static bool is_cut(const struct hs_event *event)
 {
@@ -116,6 +212,8 @@ static void pass(struct hs_engine *engine, uint64_t now)
 	engine->pass_cost_ns = hs_monotonic_ns() - now;
 	hs_probe_losses(engine->probe, &loss);
 	feed(engine, &loss.event);
+	now = hs_monotonic_ns();
+	feed_namespaces(engine, now, now - engine->counters_ns >= counters_interval(engine));
 	engine->view.ready = true; /* also where there is no snapshot hook to wait for */
 }
 
@@ -172,6 +270,13 @@ void hs_engine_pass(struct hs_engine *engine)
 int hs_engine_fd(const struct hs_engine *engine)
 {
 	return hs_probe_fd(engine->probe);
+}
+
+void hs_engine_follow(struct hs_engine *engine, bool follows)
+{
+	pthread_mutex_lock(&engine->mutex);
+	hs_probe_live(engine->probe, follows);
+	pthread_mutex_unlock(&engine->mutex);
 }
 
 /* ---- view ---- */
@@ -300,6 +405,8 @@ int hs_engine_open(const struct hs_engine_config *config, struct hs_engine **out
 	uname(&engine->uname);
 	engine->config = *config;
 	engine->config.model.introduce = introduce;
+	engine->config.model.ask_counters = ask_counters;
+	engine->config.model.ask_status = ask_status;
 	engine->config.model.introduce_arg = engine;
 	engine->config.model.node = hs_node_name();
 	engine->model = hs_model_new(&engine->config.model);

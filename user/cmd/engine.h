@@ -19,7 +19,7 @@ struct hs_engine;
 
 struct hs_engine_config {
 	struct hs_probe_config probe;
-	struct hs_model_config model; /* introduce is set by the engine */
+	struct hs_model_config model; /* what it asks for is set by the engine */
 	struct hs_recorder *recorder; /* gets every record, or NULL; borrowed */
 	double snapshot_seconds;      /* at least so long between passes */
 };
@@ -40,6 +40,12 @@ bool hs_engine_turn(struct hs_engine *engine);
 /* A snapshot pass now, whatever the last one took. */
 void hs_engine_pass(struct hs_engine *engine);
 int hs_engine_fd(const struct hs_engine *engine); /* readable: turn now */
+
+/*
+ * Whether somebody follows events as they happen. Nobody does at first: then accept() comes to
+ * be known with the next record of its connection, at its close or in a pass.
+ */
+void hs_engine_follow(struct hs_engine *engine, bool follows);
 
 /*
  * A view of everything, under the engine's lock until hs_engine_unlock(). fresh: bring the
