@@ -173,14 +173,14 @@ static void account_active(struct hs_connection *connection)
 	connection->edge->active += active ? 1 : -1;
 }
 
-static void account_end(struct hs_connection *connection)
+static void account_end(struct hs_model *model, struct hs_connection *connection)
 {
 	struct hs_edge *edge = connection->edge;
 
 	if (connection->reason == HS_REASON_CANCELLED) {
 		edge->cancelled++;
 	} else if (connection->reason) {
-		edge->failures[connection->reason]++;
+		hs_failures_add(model, &edge->failures, connection->reason, hs_finding_connect(model, connection));
 	} else if (connection->established) {
 		edge->closes++;
 		if (connection->start_ns)
@@ -205,7 +205,7 @@ void hs_account(struct hs_model *model, struct hs_connection *connection)
 			account_rtt(connection);
 	}
 	if (connection->closed_ns && !connection->accounted.end)
-		account_end(connection);
+		account_end(model, connection);
 }
 
 void hs_settle(struct hs_model *model, struct hs_connection *connection)

@@ -429,11 +429,17 @@ static void closed(struct hs_model *model, struct hs_connection *connection, enu
 		connection->closed_ns = event->socket.event.time_ns;
 	if (!connection->error)
 		connection->error = event->tcp.error;
+	end->closed_ns = event->socket.event.time_ns;
+	end->closer = event->closer_pid;
+	end->closer_exit = event->closer_exit;
+	end->close = event->close;
 	if (event->closer_pid && event->closer_pid != end->pid)
 		own(model, end, event->closer_pid, event->closer_tid); /* who used it last */
 	if (side == HS_CLIENT && event->socket.old_state == SYN_SENT)
 		connection->reason = hs_reason_of_close(event->tcp.error,
 							event->tcp.retransmits || event->tcp.total_retrans);
+	if (!connection->reason && connection->established)
+		hs_finding_close(model, connection, side, event->socket.old_state);
 	log_close(model, connection, side);
 	if (connection->edge)
 		hs_settle(model, connection); /* it is active no more; the other end may add to it */
@@ -458,6 +464,38 @@ static void part_from_past(struct hs_model *model, const struct hs_ev_connection
 	end->cookie = 0;
 }
 
+static void log_accept(struct hs_model *model, struct hs_connection *connection)
+{
+	const struct hs_end *server = &connection->end[HS_SERVER];
+	struct hs_log_entry *entry;
+
+	if (hs_is_own(model, connection))
+		return;
+	entry = hs_log_add(model, HS_LOG_ACCEPT, server->accept_ns);
+	hs_log_ends(model, entry, connection);
+	if (connection->established_ns && connection->established_ns < server->accept_ns)
+		entry->duration_ns = server->accept_ns - connection->established_ns;
+}
+
+/* Told by a record of its own, or by the next one of its socket, whichever comes first. */
+static void accepted(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
+		     const struct hs_ev_socket *socket, uint64_t accept_ns)
+{
+	struct hs_end *end = &connection->end[side];
+	struct hs_listener *listener;
+
+	if (!accept_ns || end->accept_ns)
+		return;
+	end->accept_ns = accept_ns;
+	connection->established = true;
+	own(model, end, socket->pid, socket->tid);
+	listener = hs_listener_find(model, socket->tuple.netns, socket->tuple.local, socket->tuple.local_port);
+	if (listener)
+		listener->accepts++;
+	if (side == HS_SERVER)
+		log_accept(model, connection);
+}
+
 int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *event)
 {
 	struct hs_connection *connection;
@@ -478,6 +516,7 @@ int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *ev
 	if (event->socket.event.size >= sizeof(*event))
 		end->tcp = event->tcp;
 	take_times(connection, end, side, event);
+	accepted(model, connection, side, &event->socket, event->accept_ns);
 	switch (event->socket.phase) {
 	case HS_PHASE_OPEN:
 		own(model, end, event->socket.pid, event->socket.tid);
@@ -497,22 +536,8 @@ int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *ev
 	return 0;
 }
 
-static void log_accept(struct hs_model *model, struct hs_connection *connection)
-{
-	const struct hs_end *server = &connection->end[HS_SERVER];
-	struct hs_log_entry *entry;
-
-	if (hs_is_own(model, connection))
-		return;
-	entry = hs_log_add(model, HS_LOG_ACCEPT, server->accept_ns);
-	hs_log_ends(model, entry, connection);
-	if (connection->established_ns && connection->established_ns < server->accept_ns)
-		entry->duration_ns = server->accept_ns - connection->established_ns;
-}
-
 int hs_accept_feed(struct hs_model *model, const struct hs_ev_socket *event)
 {
-	struct hs_listener *listener;
 	struct hs_connection *connection;
 	enum hs_side side;
 
@@ -521,15 +546,8 @@ int hs_accept_feed(struct hs_model *model, const struct hs_ev_socket *event)
 	connection = get(model, event, &side);
 	if (!connection)
 		return -ENOMEM;
-	connection->end[side].accept_ns = event->event.time_ns;
 	connection->end[side].state = event->state;
-	connection->established = true;
-	own(model, &connection->end[side], event->pid, event->tid);
-	listener = hs_listener_find(model, event->tuple.netns, event->tuple.local, event->tuple.local_port);
-	if (listener)
-		listener->accepts++;
-	if (side == HS_SERVER)
-		log_accept(model, connection);
+	accepted(model, connection, side, event, event->event.time_ns);
 	return 0;
 }
 

@@ -72,8 +72,9 @@ int hs_connect_error_feed(struct hs_model *model, const struct hs_ev_error *even
 	if (is_own(model, &event->socket, side))
 		return 0;
 	ends_of(model, &event->socket, side, workload);
-	hs_edge_get(model, workload[HS_CLIENT], workload[HS_SERVER], event->socket.tuple.remote_port)
-		->failures[reason]++;
+	hs_failures_add(model, &hs_edge_get(model, workload[HS_CLIENT], workload[HS_SERVER],
+					    event->socket.tuple.remote_port)->failures,
+			reason, hs_finding_error(model, event, workload));
 	entry = hs_log_add(model, HS_LOG_FAILURE, event->socket.event.time_ns);
 	hs_log_end(model, &entry->end[side], event->socket.tuple.local, event->socket.tuple.local_port,
 		   event->socket.pid, event->socket.tuple.netns, workload[side]);
@@ -158,6 +159,7 @@ int hs_retransmit_feed(struct hs_model *model, const struct hs_ev_retransmit *ev
 {
 	if (event->kind >= HS_RETRANSMIT_MAX)
 		return -EBADMSG;
+	hs_signal_retransmit(model, event);
 	if (model->early_count < HS_EARLY && is_early(model, event))
 		model->early[model->early_count++] = *event;
 	else
@@ -218,6 +220,7 @@ int hs_reset_feed(struct hs_model *model, const struct hs_ev_reset *event)
 	struct hs_connection *connection = hs_connection_of(model, &event->socket, &side);
 	struct hs_log_entry *entry;
 
+	hs_signal_reset(model, event);
 	if (event->sent && !event->socket.cookie && !connection) {
 		keep_stray(model, event);
 		return 0;

@@ -145,6 +145,8 @@ int hs_listener_feed(struct hs_model *model, const struct hs_ev_listener *event)
 	listener->backlog_limit = event->backlog_limit;
 	listener->syn_queue = event->syn_queue;
 	listener->oldest_wait_ns = event->oldest_wait_ns;
+	if (event->backlog > event->backlog_limit) /* drops have other reasons too: only while it is full */
+		listener->overflows += event->drops - listener->drops_raw;
 	listener->drops += event->drops - listener->drops_raw; /* u32: wraps right */
 	listener->drops_raw = event->drops;
 	listener->synack_retrans += event->synack_retrans - listener->synack_raw;

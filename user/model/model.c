@@ -16,6 +16,8 @@ const struct hs_model_config hs_model_defaults = {
 	.max_workloads = 8192,
 	.max_processes = 8192,
 	.max_listeners = 8192,
+	.max_findings = 1024,
+	.close_wait_ns = 60 * SECOND,
 	.max_events = 4096,
 	.edge_ttl_ns = 15 * 60 * SECOND,
 };
@@ -43,6 +45,9 @@ void hs_model_free(struct hs_model *model)
 {
 	if (!model)
 		return;
+	hs_finding_free_all(model);
+	hs_signals_free_all(model);
+	hs_counters_free_all(model);
 	hs_connection_free_all(model);
 	hs_listener_free_all(model);
 	hs_edge_free_all(model);
@@ -63,6 +68,7 @@ static int feed_pass(struct hs_model *model, const struct hs_ev_pass *event)
 	model->counters.passes++;
 	hs_connection_pass_end(model);
 	hs_listener_pass_end(model);
+	hs_finding_pass_end(model);
 	return 0;
 }
 
@@ -100,10 +106,29 @@ static int dispatch(struct hs_model *model, const struct hs_event *event)
 		return feed_pass(model, (const void *)event);
 	case HS_EV_LOSS:
 		return feed_loss(model, (const void *)event);
+	case HS_EV_DROP:
+		hs_signal_drop(model, (const void *)event);
+		return 0;
+	case HS_EV_COUNTERS:
+		hs_counters_feed(model, (const void *)event);
+		return 0;
+	case HS_EV_ADDRESS:
+		hs_address_learn(model, ((const struct hs_ev_address *)event)->address,
+				 ((const struct hs_ev_address *)event)->netns);
+		return 0;
+	case HS_EV_STATUS:
+		hs_status_feed(model, (const void *)event);
+		return 0;
 	case HS_EV_MAX:
 		break;
 	}
 	return -EBADMSG;
+}
+
+/* A record that the model may have asked for amid another one: what that is about must stay. */
+static bool is_answer(const struct hs_event *event)
+{
+	return event->kind == HS_EV_PROCESS || event->kind == HS_EV_COUNTERS || event->kind == HS_EV_STATUS;
 }
 
 int hs_model_feed(struct hs_model *model, const struct hs_event *event)
@@ -112,7 +137,7 @@ int hs_model_feed(struct hs_model *model, const struct hs_event *event)
 
 	if (event->time_ns > model->now_ns)
 		model->now_ns = event->time_ns; /* records of two CPUs may come out of order */
-	if (event->kind != HS_EV_PROCESS) /* introduce() feeds one amid another record */
+	if (!is_answer(event))
 		hs_connection_reap(model);
 	error = hs_record_check(event, event->size);
 	if (!error)
@@ -136,6 +161,7 @@ void hs_model_tick(struct hs_model *model, uint64_t now_ns)
 	if (model->expiry_ns + 60 * SECOND < model->now_ns) {
 		model->expiry_ns = model->now_ns;
 		hs_address_tick(model);
+		hs_signals_tick(model);
 	}
 }
 

@@ -26,6 +26,8 @@ struct hs_model_config {
 	uint32_t max_processes;
 	uint32_t max_listeners;
 	uint32_t max_events;      /* recent events kept for readers */
+	uint32_t max_findings;
+	uint64_t close_wait_ns;   /* in CLOSE_WAIT for so long: the socket leaks */
 	uint64_t edge_ttl_ns;     /* an edge idle for so long is forgotten */
 	uint32_t self_pid;        /* sockets of this process are not accounted; 0: none */
 	const struct hs_rules *rules; /* name overrides, or NULL; borrowed */
@@ -35,7 +37,10 @@ struct hs_model_config {
 	 * HS_EV_PROCESS record. NULL in a replay.
 	 */
 	void (*introduce)(void *arg, uint32_t pid);
-	void *introduce_arg;
+	/* The same for the counters of a network namespace, by a process in it, and for what a process does. */
+	void (*ask_counters)(void *arg, uint32_t netns, uint32_t pid);
+	void (*ask_status)(void *arg, uint32_t pid);
+	void *introduce_arg; /* of all three */
 };
 
 extern const struct hs_model_config hs_model_defaults;
@@ -68,7 +73,7 @@ struct hs_process {
 	UT_hash_handle hh; /* by pid; oldest first */
 };
 
-/* Why connect() failed, as the application saw it. */
+/* What the application got: why connect() failed, or how an established connection did. */
 enum hs_reason {
 	HS_REASON_NONE,
 	HS_REASON_REFUSED,     /* ECONNREFUSED */
@@ -81,8 +86,64 @@ enum hs_reason {
 	HS_REASON_RESET,       /* ECONNRESET while connecting */
 	HS_REASON_OTHER,
 	HS_REASON_CANCELLED,   /* not a failure: closed before the first SYN retry */
+	HS_REASON_STUCK,       /* established or connecting, and nothing moves */
+	HS_REASON_ABORTED,     /* established, and given up by an application that waited */
 	HS_REASON_MAX,
 };
+
+/* Why a connection failed or hangs: model/finding.h, docs/FAILURES.md. */
+enum hs_cause {
+	HS_CAUSE_UNKNOWN,
+	HS_CAUSE_NO_ANSWER,
+	HS_CAUSE_DROPPED_EGRESS,
+	HS_CAUSE_DROPPED_INGRESS,
+	HS_CAUSE_ACCEPT_QUEUE_FULL,
+	HS_CAUSE_SYN_QUEUE_FULL,
+	HS_CAUSE_SYNACK_LOST,
+	HS_CAUSE_NO_LISTENER,
+	HS_CAUSE_REJECTED,
+	HS_CAUSE_NEIGHBOR_FAILED,
+	HS_CAUSE_NO_ROUTE,
+	HS_CAUSE_HOST_UNREACHABLE,
+	HS_CAUSE_PORTS_EXHAUSTED,
+	HS_CAUSE_ADDRESS_IN_USE,
+	HS_CAUSE_DENIED_BY_POLICY,
+	HS_CAUSE_PEER_NOT_READING,
+	HS_CAUSE_LOCAL_NOT_READING,
+	HS_CAUSE_PATH_LOSS,
+	HS_CAUSE_MTU_BLACKHOLE,
+	HS_CAUSE_PEER_SILENT,
+	HS_CAUSE_STALE_CONNECTION,
+	HS_CAUSE_PEER_PROCESS_DIED,
+	HS_CAUSE_RESET_UNREAD_DATA,
+	HS_CAUSE_RESET_BY_LINGER,
+	HS_CAUSE_RESET_ON_OVERFLOW,
+	HS_CAUSE_CONNTRACK_FULL,
+	HS_CAUSE_FD_EXHAUSTED,
+	HS_CAUSE_CLOSE_WAIT_LEAK,
+	HS_CAUSE_POOL_EXHAUSTED,
+	HS_CAUSE_SERVER_THINKING,
+	HS_CAUSE_MEMORY_PRESSURE,
+	HS_CAUSE_BACKLOG_DROPPED,
+	HS_CAUSE_RP_FILTER,
+	HS_CAUSE_TIMESTAMP_REJECTED,
+	HS_CAUSE_MAX,
+};
+
+/* Failures of one kind on an edge. */
+struct hs_failure_count {
+	enum hs_reason reason;
+	enum hs_cause cause;
+	uint64_t count;
+};
+
+/* A short list without duplicates, made as kinds show: most edges have none. */
+struct hs_failures {
+	struct hs_failure_count *kinds;
+	size_t count;
+};
+uint64_t hs_failures_total(const struct hs_failures *failures);
+uint64_t hs_failures_of(const struct hs_failures *failures, enum hs_reason reason); /* of all causes */
 
 /* The word for metrics and JSON: "refused" … */
 const char *hs_reason_name(enum hs_reason reason);
@@ -101,7 +162,10 @@ struct hs_edge {
 	uint64_t connects;      /* established */
 	uint64_t closes;
 	uint64_t cancelled;     /* closed before the first SYN retry: no failure */
-	uint64_t failures[HS_REASON_MAX];
+	struct hs_failures failures;            /* connect() failed */
+	struct hs_failures connection_failures; /* established ones that ended in failure */
+	uint32_t stuck[HS_CAUSE_MAX];           /* connections that hang now, by cause */
+	uint64_t stuck_seen;                    /* bit (1 << cause): stuck has been other than 0 */
 	uint64_t active;
 	uint64_t sent_bytes;     /* client to server, payload, acknowledged */
 	uint64_t received_bytes; /* server to client */
@@ -131,6 +195,10 @@ struct hs_end {
 	uint32_t netns;
 	uint32_t pid, tid;    /* who uses it; 0: not known */
 	uint64_t inode;
+	uint32_t closer_exit; /* enum hs_closer bits: of its process, when that closed it */
+	uint8_t close;        /* enum hs_close bits */
+	bool closer;          /* its application closed it */
+	uint64_t closed_ns;   /* 0: not yet */
 	uint64_t established_ns; /* 0: never, not known, or older than the agent */
 	uint64_t accept_ns;   /* server end: accept() returned; 0: not seen */
 	struct hs_workload *workload; /* referenced; NULL until known */
@@ -154,6 +222,7 @@ struct hs_connection {
 	bool older;            /* established before the agent came: not in connects */
 	enum hs_reason reason; /* of a failed connect, else NONE */
 	int error;             /* errno of the close, 0 none */
+	enum hs_cause stuck;   /* of one that hangs now, else UNKNOWN */
 	struct hs_edge *edge;  /* NULL until attributed */
 	/* private to the model */
 	struct hs_accounted {  /* what the edge has got already */
@@ -165,6 +234,10 @@ struct hs_connection {
 		uint8_t resets[HS_SIDES];
 	} accounted;
 	uint64_t created_ns;
+	uint64_t stuck_ns;  /* since when it seems to hang; 0: it does not */
+	enum hs_cause counted_stuck; /* for which a finding counts it */
+	bool stuck_told;    /* … if one does */
+	bool failed;        /* told as a failure */
 	enum { HS_LIST_NONE, HS_LIST_UNSETTLED, HS_LIST_LINGERING, HS_LIST_DONE } list;
 	struct hs_connection *prev, *next; /* in that list */
 	struct hs_connection *same_tuple;
@@ -181,6 +254,7 @@ struct hs_listener {
 	uint64_t first_seen_ns;
 	uint32_t backlog, backlog_limit, syn_queue;
 	uint64_t drops;  /* since the agent came */
+	uint64_t overflows; /* as drops, but only where the accept queue was full */
 	uint64_t synack_retrans;
 	uint64_t oldest_wait_ns;
 	uint64_t accepts;
@@ -244,6 +318,8 @@ enum hs_model_loss {
 	HS_MODEL_LOSS_LISTENER,   /* listener table full: not shown */
 	HS_MODEL_LOSS_RECORD,     /* a record that the model could not read */
 	HS_MODEL_LOSS_CLOSE,      /* a connection that vanished without a close record */
+	HS_MODEL_LOSS_FINDING,    /* finding table full: the one not seen for longest is forgotten */
+	HS_MODEL_LOSS_SIGNAL,     /* signal table full: evidence about the oldest tuple is forgotten */
 	HS_MODEL_LOSS_MAX,
 };
 
@@ -281,6 +357,14 @@ const struct hs_connection *hs_model_next_connection(const struct hs_model *mode
 						     const struct hs_connection *previous);
 size_t hs_model_connection_count(const struct hs_model *model);
 const struct hs_process *hs_model_process(const struct hs_model *model, uint32_t pid);
+
+/* A network namespace with sockets on this node, and a process in it. */
+struct hs_netns {
+	uint32_t netns, pid;
+	uint64_t sampled_ns; /* the last counters of it; 0: none yet */
+};
+/* At most max of them to out, each once, in no order; how many. */
+size_t hs_model_netns(const struct hs_model *model, struct hs_netns *out, size_t max);
 
 /* The oldest kept entry with number >= from, or NULL. Go on with its number + 1. */
 const struct hs_log_entry *hs_model_log(const struct hs_model *model, uint64_t from);

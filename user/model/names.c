@@ -17,6 +17,8 @@ static const char *const reasons[HS_REASON_MAX] = {
 	[HS_REASON_RESET] = "reset",
 	[HS_REASON_OTHER] = "other",
 	[HS_REASON_CANCELLED] = "cancelled",
+	[HS_REASON_STUCK] = "stuck",
+	[HS_REASON_ABORTED] = "aborted",
 };
 
 static const char *const kinds[HS_RETRANSMIT_MAX] = {

@@ -3,8 +3,10 @@
 #ifndef HS_MODEL_PRIVATE_H
 #define HS_MODEL_PRIVATE_H
 
+#include <stdio.h>
 #include <string.h>
 
+#include "model/finding.h"
 #include "model/model.h"
 
 #define SECOND 1000000000ull
@@ -26,6 +28,39 @@ struct hs_stray_reset {
 #define HS_STRAYS 256
 
 #define HS_EARLY 64
+
+#define HS_SIGNAL_MOMENTS 16
+
+/* What one end of a tuple sent, and how that went. */
+struct hs_sender {
+	uint32_t drops[2];           /* of its packets, by this node: on the way out, when they came in */
+	struct hs_ev_drop drop;      /* the latest */
+	uint32_t syns_again, rtos;
+	uint32_t syn_acks_again, syn_acks_acked, backlog, backlog_limit;
+	uint32_t resets_sent, resets_received;
+	int reset_reason;            /* enum sk_rst_reason of the last one sent, -1 not told */
+	int send_error;              /* errno of the last retransmission that could not be sent */
+};
+
+struct hs_signals {
+	uint8_t address[HS_SIDES][16]; /* in the order of the key: not client and server */
+	uint16_t port[HS_SIDES];
+	struct hs_sender from[HS_SIDES];
+	uint64_t seen_ns;
+	struct hs_moment moments[HS_SIGNAL_MOMENTS]; /* side: in the order of the key */
+	size_t moment_count;
+	UT_hash_handle hh;
+};
+#define HS_SIGNAL_KEY_LENGTH (offsetof(struct hs_signals, from) - offsetof(struct hs_signals, address))
+
+#define HS_COUNTER_SAMPLES 8
+
+struct hs_namespace {
+	uint32_t netns;
+	size_t next; /* samples so far */
+	struct hs_ev_counters sample[HS_COUNTER_SAMPLES];
+	UT_hash_handle hh;
+};
 
 struct hs_model {
 	struct hs_model_config config;
@@ -59,6 +94,11 @@ struct hs_model {
 	struct hs_ev_retransmit early[HS_EARLY]; /* SYN-ACKs to a client that is not known yet */
 	size_t early_count;
 
+	struct hs_signals *signals;    /* by tuple, oldest first */
+	struct hs_namespace *namespaces;
+	struct hs_ev_status status;    /* the last one asked for */
+	struct hs_finding *findings;   /* by key, not seen for longest first */
+
 	struct hs_log_entry *log;      /* ring of config.max_events */
 	uint64_t log_next;             /* number of the next entry */
 };
@@ -83,6 +123,8 @@ struct hs_edge *hs_edge_get(struct hs_model *model, struct hs_workload *client, 
 			    uint16_t port);
 struct hs_edge *hs_edge_find(struct hs_model *model, struct hs_workload *client, struct hs_workload *server,
 			     uint16_t port); /* NULL when there is none */
+void hs_failures_add(struct hs_model *model, struct hs_failures *failures, enum hs_reason reason,
+		     enum hs_cause cause);
 void hs_edge_tick(struct hs_model *model);
 void hs_edge_free_all(struct hs_model *model);
 
@@ -135,6 +177,62 @@ int hs_reset_feed(struct hs_model *model, const struct hs_ev_reset *event);
 void hs_stray_tick(struct hs_model *model);
 /* Take the SYN-ACKs whose client has shown, or that were sent before then. */
 void hs_early_tick(struct hs_model *model, uint64_t before_ns);
+
+/* signal.c */
+void hs_signal_drop(struct hs_model *model, const struct hs_ev_drop *event);
+void hs_signal_retransmit(struct hs_model *model, const struct hs_ev_retransmit *event);
+void hs_signal_reset(struct hs_model *model, const struct hs_ev_reset *event);
+/* Or NULL; *of_client is the index of what the client sent. */
+struct hs_signals *hs_signals_find(struct hs_model *model, const uint8_t client[16], uint16_t client_port,
+				   const uint8_t server[16], uint16_t server_port, enum hs_side *of_client);
+void hs_signals_forget(struct hs_model *model, const struct hs_connection *connection);
+void hs_signals_tick(struct hs_model *model);
+void hs_signals_free_all(struct hs_model *model);
+void hs_counters_feed(struct hs_model *model, const struct hs_ev_counters *event);
+/* By how much it has grown from just before since_ns to its latest sample. */
+uint64_t hs_counter_moved(struct hs_model *model, uint32_t netns, enum hs_counter counter, uint64_t since_ns);
+uint64_t hs_counter_now(struct hs_model *model, uint32_t netns, enum hs_counter counter);
+void hs_counters_free_all(struct hs_model *model);
+
+/* verdict.c */
+struct hs_verdict {
+	enum hs_reason reason; /* NONE: no failure */
+	enum hs_ended_by ended_by;
+	enum hs_cause cause;
+	enum hs_confidence confidence;
+	enum hs_finding_stage stage;
+};
+
+/* All that is known of a connection that may have failed or hang. */
+struct hs_case {
+	struct hs_model *model;
+	const struct hs_connection *connection; /* NULL: connect() failed before a SYN was made */
+	const struct hs_sender *from[HS_SIDES]; /* never NULL */
+	const struct hs_signals *signals;       /* or NULL */
+	enum hs_side of_client;                 /* index of the client in signals */
+	struct hs_listener *listener;           /* of the server's end, or NULL */
+	const struct hs_ev_status *status;      /* of the process that matters, or NULL */
+	enum hs_side status_side;
+	uint32_t netns[HS_SIDES];               /* 0: not on this node */
+	bool server_is_here;                    /* its address is one of this node */
+};
+
+void hs_case_make(struct hs_model *model, const struct hs_connection *connection, struct hs_case *c);
+struct hs_verdict hs_verdict_of_connect(struct hs_case *c);                       /* connection->reason is set */
+struct hs_verdict hs_verdict_of_close(struct hs_case *c, enum hs_side victim, uint8_t old_state);
+struct hs_verdict hs_verdict_of_stuck(struct hs_case *c);
+struct hs_verdict hs_verdict_of_error(int error);                                 /* before a SYN was made */
+
+/* finding.c */
+enum hs_cause hs_finding_connect(struct hs_model *model, const struct hs_connection *connection);
+void hs_finding_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
+		      uint8_t old_state);
+enum hs_cause hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
+			       struct hs_workload *workload[HS_SIDES]);
+/* Look at all live connections: which hang? After every pass. */
+void hs_finding_pass_end(struct hs_model *model);
+void hs_status_feed(struct hs_model *model, const struct hs_ev_status *event);
+void hs_finding_free_all(struct hs_model *model);
 
 /* log.c */
 /* A new entry with number and time; fill it at once. */

@@ -364,10 +364,9 @@ static void add_edge(struct totals *sum, const struct hs_edge *e)
 	sum->active += e->active;
 	sum->sent += e->sent_bytes;
 	sum->received += e->received_bytes;
-	for (int i = 0; i < HS_REASON_MAX; i++) {
-		sum->failures[i] += e->failures[i];
-		sum->failed += e->failures[i];
-	}
+	for (int i = HS_REASON_NONE + 1; i < HS_REASON_MAX; i++)
+		sum->failures[i] += hs_failures_of(&e->failures, i);
+	sum->failed += hs_failures_total(&e->failures);
 	for (int side = 0; side < HS_SIDES; side++) {
 		sum->resets[side] += e->resets[side];
 		for (int i = 0; i < HS_RETRANSMIT_MAX; i++)

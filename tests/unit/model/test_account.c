@@ -253,6 +253,83 @@ static void times_are_of_the_client(void **state)
 	assert_int_equal(log_last(HS_LOG_CLOSE)->duration_ns, SEC);
 }
 
+/*
+ * When nobody follows events, accept() has no record of its own: the next one of its socket tells,
+ * and those after it tell the same again.
+ */
+static void accepted_by(enum hs_phase first)
+{
+	struct flow flow = flow_make();
+	struct hs_ev_connection record;
+
+	begin(NULL);
+	listen_on("0.0.0.0", 80, 1, SERVER_PID, 7);
+	client_open(&flow);
+	for (int i = 0; i < 3; i++) {
+		now_ns += SEC;
+		if (first == HS_PHASE_CLOSE && i < 2)
+			continue;
+		record = server_record(&flow, i < 2 ? HS_PHASE_SAMPLE : HS_PHASE_CLOSE);
+		record.accept_ns = flow.established_ns + 6 * MS;
+		record.socket.pid = record.socket.tid = flow.server_pid;
+		pass_begin();
+		assert_int_equal(feed(&record), 0);
+		client_sample(&flow);
+		pass_end();
+		assert_int_equal(listener_at(80)->accepts, 1);
+		assert_int_equal(log_count(HS_LOG_ACCEPT), 1);
+	}
+	client_close(&flow);
+	wait_ns(2 * SEC);
+	assert_int_equal(log_last(HS_LOG_ACCEPT)->time_ns, flow.established_ns + 6 * MS);
+	assert_int_equal(log_last(HS_LOG_ACCEPT)->duration_ns, 6 * MS);
+	assert_int_equal(log_last(HS_LOG_ACCEPT)->end[HS_SERVER].pid, SERVER_PID);
+	assert_int_equal(totals().accept_delays, 1);
+	near(edge("curl", "nginx", 80)->accept_delay.sum, 0.006);
+	near(listener_at(80)->accept_delay.sum, 0.006);
+	assert_int_equal(listener_at(80)->accepts, 1);
+	assert_int_equal(hs_model_counters(model)->accepts_unobserved, 0);
+	assert_int_equal(totals().connects, 1);
+	assert_int_equal(totals().closes, 1);
+}
+
+static void accept_is_told_by_a_sample(void **state)
+{
+	(void)state;
+	accepted_by(HS_PHASE_SAMPLE);
+}
+
+static void accept_is_told_by_the_close(void **state)
+{
+	(void)state;
+	accepted_by(HS_PHASE_CLOSE);
+}
+
+/* Its own record, and the same in all that come after it. */
+static void accept_is_told_twice(void **state)
+{
+	struct flow flow = flow_make();
+	struct hs_ev_connection record;
+	uint64_t told_ns;
+
+	(void)state;
+	listen_on("0.0.0.0", 80, 1, SERVER_PID, 7);
+	client_open(&flow);
+	now_ns = told_ns = flow.established_ns + 6 * MS;
+	server_accept(&flow);
+	now_ns += SEC;
+	record = server_record(&flow, HS_PHASE_CLOSE);
+	record.accept_ns = told_ns - MS / 100;
+	record.socket.pid = record.socket.tid = flow.server_pid;
+	assert_int_equal(feed(&record), 0);
+	client_close(&flow);
+	wait_ns(2 * SEC);
+	assert_int_equal(log_count(HS_LOG_ACCEPT), 1);
+	assert_int_equal(log_last(HS_LOG_ACCEPT)->time_ns, told_ns);
+	assert_int_equal(listener_at(80)->accepts, 1);
+	assert_int_equal(totals().accept_delays, 1);
+}
+
 static void rtt_once_per_pass(void **state)
 {
 	struct flow flow = established();
@@ -324,6 +401,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(syn_acks_wait_for_the_client, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(syn_acks_to_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(times_are_of_the_client, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(accept_is_told_by_a_sample, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(accept_is_told_by_the_close, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(accept_is_told_twice, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rtt_once_per_pass, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rtt_of_a_short_connection, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rates_follow, set_up, tear_down),

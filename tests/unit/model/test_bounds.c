@@ -229,6 +229,10 @@ static void short_records_are_refused(void **state)
 		[HS_EV_CONNECT_ERROR] = sizeof(struct hs_ev_error),
 		[HS_EV_PASS] = sizeof(struct hs_ev_pass),
 		[HS_EV_LOSS] = sizeof(struct hs_ev_loss),
+		[HS_EV_DROP] = sizeof(struct hs_ev_drop),
+		[HS_EV_COUNTERS] = sizeof(struct hs_ev_counters),
+		[HS_EV_STATUS] = sizeof(struct hs_ev_status),
+		[HS_EV_ADDRESS] = sizeof(struct hs_ev_address),
 	};
 
 	(void)state;

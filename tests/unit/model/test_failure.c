@@ -31,7 +31,7 @@ static void try_close(size_t i)
 	now_ns += 5 * MS;
 	client_fails(&flow, closes[i].error, closes[i].retransmits);
 	wait_ns(SEC);
-	assert_int_equal(edge("curl", "192.0.2.1", 80)->failures[closes[i].reason], 1);
+	assert_int_equal(hs_failures_of(&edge("curl", "192.0.2.1", 80)->failures, closes[i].reason), 1);
 	assert_int_equal(totals().failed, 1);
 	assert_int_equal(totals().connects + totals().closes + totals().active + totals().cancelled, 0);
 	assert_int_equal(totals().retransmits[HS_CLIENT][HS_RETRANSMIT_SYN], closes[i].retransmits);
@@ -81,8 +81,8 @@ static void names_the_server(void **state)
 	flow.server_port = 81;
 	client_fails(&flow, ECONNREFUSED, 0);
 	wait_ns(SEC);
-	assert_int_equal(edge("curl", "nginx", 80)->failures[HS_REASON_TIMED_OUT], 1);
-	assert_int_equal(edge("curl", "127.0.0.1", 81)->failures[HS_REASON_REFUSED], 1);
+	assert_int_equal(hs_failures_of(&edge("curl", "nginx", 80)->failures, HS_REASON_TIMED_OUT), 1);
+	assert_int_equal(hs_failures_of(&edge("curl", "127.0.0.1", 81)->failures, HS_REASON_REFUSED), 1);
 	assert_string_equal(log_last(HS_LOG_FAILURE)->end[HS_CLIENT].workload->identity.name, "curl");
 }
 
@@ -100,8 +100,8 @@ static void names_the_server_across_namespaces(void **state)
 	flow.server = "10.0.0.3";
 	client_fails(&flow, ETIMEDOUT, 6);
 	wait_ns(SEC);
-	assert_int_equal(edge("curl", "nginx", 80)->failures[HS_REASON_TIMED_OUT], 1);
-	assert_int_equal(edge("curl", "10.0.0.3", 80)->failures[HS_REASON_TIMED_OUT], 1);
+	assert_int_equal(hs_failures_of(&edge("curl", "nginx", 80)->failures, HS_REASON_TIMED_OUT), 1);
+	assert_int_equal(hs_failures_of(&edge("curl", "10.0.0.3", 80)->failures, HS_REASON_TIMED_OUT), 1);
 }
 
 static const struct {

@@ -212,6 +212,98 @@ static void loopbacks_of_two_namespaces_are_two(void **state)
 	assert_int_equal(totals().connects, 2);
 }
 
+/* The records of the servers come late: who belongs to whom shows from when they were established. */
+static void late_servers_are_told_by_time(void **state)
+{
+	struct flow flow[3];
+	const struct hs_connection *connection = NULL;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		flow[i] = flow_make();
+		flow[i].client = "10.0.0.1";
+		flow[i].server = "10.0.0.2";
+		flow[i].client_ns = 10 + i;
+		flow[i].server_ns = 20 + i;
+		flow[i].established_ns += i * MS;
+		client_open(&flow[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		struct hs_ev_connection record = server_record(&flow[i], HS_PHASE_SAMPLE);
+
+		record.established_ns += MS / 50;
+		record.start_ns = record.established_ns;
+		assert_int_equal(feed(&record), 0);
+	}
+	assert_int_equal(live(), 3);
+	while ((connection = hs_model_next_connection(model, connection)))
+		assert_int_equal(connection->end[HS_CLIENT].netns + 10, connection->end[HS_SERVER].netns);
+}
+
+/*
+ * Nobody follows, so the server's close is the first that is heard of it: it tells who it was, and
+ * what was logged before, of the same connection alone, tells it then, too.
+ */
+static void what_was_logged_is_amended(void **state)
+{
+	struct flow flow = flow_make(), other = flow_make();
+	struct hs_ev_connection record;
+	struct hs_ev_reset reset;
+
+	(void)state;
+	process(300, "postgres");
+	other.server_port = flow.server_port = 5432; /* nobody is known to listen there */
+	other.client_port++;
+	flow.server_pid = 300;
+	client_open(&other);
+	client_open(&flow);
+	reset = reset_record(&flow, HS_CLIENT, true);
+	assert_int_equal(feed(&reset), 0);
+	client_close(&flow);
+	assert_int_equal(log_last(HS_LOG_CLOSE)->end[HS_SERVER].pid, 0);
+	record = server_record(&flow, HS_PHASE_CLOSE);
+	record.socket.pid = record.socket.tid = flow.server_pid;
+	record.accept_ns = flow.established_ns + MS;
+	assert_int_equal(feed(&record), 0);
+	for (enum hs_log_type type = 0; type < HS_LOG_MAX; type++) {
+		if (!log_count(type))
+			continue;
+		assert_int_equal(log_last(type)->end[HS_CLIENT].pid, CLIENT_PID);
+		assert_int_equal(log_last(type)->end[HS_SERVER].pid, 300);
+		assert_string_equal(log_last(type)->end[HS_SERVER].workload->identity.name, "postgres");
+		assert_string_equal(log_last(type)->end[HS_SERVER].comm, "postgres");
+	}
+	assert_int_equal(log_count(HS_LOG_CLOSE), 1);
+	assert_int_equal(log_count(HS_LOG_RESET), 1);
+	assert_int_equal(log_count(HS_LOG_CONNECT), 2);
+	assert_int_equal(hs_model_log(model, 1)->type, HS_LOG_CONNECT);
+	assert_int_equal(hs_model_log(model, 1)->end[HS_SERVER].pid, 0);
+	client_close(&other);
+	wait_ns(2 * SEC);
+}
+
+/* What the log has forgotten since is not touched. */
+static void only_what_is_there_is_amended(void **state)
+{
+	struct hs_model_config config = test_config();
+	struct flow flow = flow_make(), other;
+
+	(void)state;
+	config.max_events = 4;
+	begin(&config);
+	client_open(&flow);
+	for (int i = 0; i < 4; i++) {
+		other = flow_make();
+		other.client_port = 50000 + i;
+		client_open(&other);
+	}
+	client_close(&flow);
+	server_close(&flow);
+	assert_int_equal(log_last(HS_LOG_CLOSE)->end[HS_SERVER].pid, SERVER_PID);
+	assert_int_equal(log_count(HS_LOG_CONNECT), 3);
+	assert_int_equal(log_last(HS_LOG_CONNECT)->end[HS_SERVER].pid, 0);
+}
+
 /* An address of one's own connected to itself is as local as loopback is. */
 static void own_address_in_two_namespaces_is_two(void **state)
 {
@@ -437,6 +529,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(loopbacks_of_two_namespaces_are_two, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(own_address_in_two_namespaces_is_two, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(veth_joins_namespaces, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(late_servers_are_told_by_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_logged_is_amended, set_up, tear_down),
+		cmocka_unit_test_teardown(only_what_is_there_is_amended, tear_down),
 		cmocka_unit_test_setup_teardown(ipv6_joins_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_reused_tuple_is_a_new_connection, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_client_alone, set_up, tear_down),

@@ -54,7 +54,7 @@ static void names_are_as_documented(void **state)
 {
 	static const char *const want[HS_REASON_MAX] = {
 		"none", "refused", "timed_out", "gave_up", "unreachable", "no_ports", "in_use", "denied",
-		"reset", "other", "cancelled",
+		"reset", "other", "cancelled", "stuck", "aborted",
 	};
 	static const char *const kinds[HS_RETRANSMIT_MAX] = {
 		"syn", "syn_ack", "tlp", "fast", "rto", "untraced",

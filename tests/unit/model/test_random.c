@@ -286,6 +286,7 @@ static void some_connection(void)
 			.resets_received = below(3),
 			.resets_sent = below(3),
 		},
+		.accept_ns = below(2) ? 0 : now_ns - below(SEC),
 	};
 
 	for (int i = 0; i < HS_RETRANSMIT_MAX; i++)

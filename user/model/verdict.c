@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * From what is known of a connection to why it failed. Every rule stands for itself and says
+ * whether the deciding signal was seen (proved) or the rest excluded (inferred). Where several
+ * apply, the first one in order is what an operator would fix.
+ */
+#include <errno.h>
+
+#include "model/private.h"
+
+#define IDLE_MS 5000       /* a pooled connection that was not used for so long may be stale */
+#define FRESH_MS 1000      /* its first use was just now */
+#define WAITED_MS 1000     /* an application that gives up has waited for so long at least */
+#define UNREAD_MS 5000     /* data that nobody reads for so long */
+#define UNACCEPTED_NS (3 * SECOND)
+#define STATUS_NS SECOND     /* what a process did before that is of the past */
+#define MANY_RTOS 2        /* a second timeout is no accident of one packet */
+
+enum { ESTABLISHED = 1, SYN_SENT = 2, FIN_WAIT1 = 4, FIN_WAIT2 = 5, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
+
+static const struct hs_sender nothing;
+
+static const struct hs_end *end_of(const struct hs_case *c, enum hs_side side)
+{
+	return &c->connection->end[side];
+}
+
+static void decide(struct hs_verdict *verdict, enum hs_cause cause, enum hs_confidence confidence)
+{
+	verdict->cause = cause;
+	verdict->confidence = confidence;
+}
+
+static void proved(struct hs_verdict *verdict, enum hs_cause cause)
+{
+	decide(verdict, cause, HS_CONFIDENCE_PROVED);
+}
+
+static void inferred(struct hs_verdict *verdict, enum hs_cause cause)
+{
+	decide(verdict, cause, HS_CONFIDENCE_INFERRED);
+}
+
+/* ---- the case ---- */
+
+static uint32_t pid_in(const struct hs_case *c, enum hs_side side)
+{
+	if (end_of(c, side)->pid)
+		return end_of(c, side)->pid;
+	return side == HS_SERVER && c->listener ? c->listener->pid : 0;
+}
+
+static void ask_counters(struct hs_case *c)
+{
+	const struct hs_model_config *config = &c->model->config;
+
+	for (int side = 0; side < HS_SIDES; side++)
+		if (config->ask_counters && c->netns[side] && pid_in(c, side) &&
+		    (side == HS_CLIENT || c->netns[HS_SERVER] != c->netns[HS_CLIENT]))
+			config->ask_counters(config->introduce_arg, c->netns[side], pid_in(c, side));
+}
+
+void hs_case_make(struct hs_model *model, const struct hs_connection *connection, struct hs_case *c)
+{
+	const uint8_t *server = connection->address[HS_SERVER];
+	const struct hs_end *client_end = &connection->end[HS_CLIENT], *server_end = &connection->end[HS_SERVER];
+	const struct hs_address *known = hs_address_find(model, server);
+
+	*c = (struct hs_case){ .model = model, .connection = connection, .from = { &nothing, &nothing } };
+	c->signals = hs_signals_find(model, connection->address[HS_CLIENT], connection->port[HS_CLIENT], server,
+				     connection->port[HS_SERVER], &c->of_client);
+	if (c->signals && c->signals->seen_ns < connection->start_ns)
+		c->signals = NULL; /* of an earlier connection */
+	if (c->signals) {
+		c->from[HS_CLIENT] = &c->signals->from[c->of_client];
+		c->from[HS_SERVER] = &c->signals->from[hs_other_side(c->of_client)];
+	}
+	c->listener = server_end->here ?
+		hs_listener_find(model, server_end->netns, server, connection->port[HS_SERVER]) :
+		hs_listener_reached(model, client_end->netns, server, connection->port[HS_SERVER]);
+	c->netns[HS_CLIENT] = client_end->here ? client_end->netns : 0;
+	c->netns[HS_SERVER] = server_end->here ? server_end->netns : c->listener ? c->listener->netns :
+		hs_address_is_loopback(server) ? client_end->netns : known ? known->netns : 0;
+	c->server_is_here = c->netns[HS_SERVER];
+	ask_counters(c);
+}
+
+static uint64_t moved(const struct hs_case *c, enum hs_side side, enum hs_counter counter)
+{
+	uint64_t since = c->connection->start_ns ? c->connection->start_ns : c->connection->created_ns;
+
+	return c->netns[side] ? hs_counter_moved(c->model, c->netns[side], counter, since) : 0;
+}
+
+static const struct hs_ev_status *status_of(struct hs_case *c, enum hs_side side)
+{
+	const struct hs_model_config *config = &c->model->config;
+	uint32_t pid = pid_in(c, side);
+
+	if (!pid)
+		return NULL;
+	if (config->ask_status)
+		config->ask_status(config->introduce_arg, pid);
+	if (c->model->status.pid != pid || c->model->status.event.time_ns + STATUS_NS < c->model->now_ns)
+		return NULL; /* in a replay nobody answers: the answer lies just before the question */
+	c->status = &c->model->status;
+	c->status_side = side;
+	return c->status;
+}
+
+static bool fds_exhausted(struct hs_case *c, enum hs_side side)
+{
+	const struct hs_ev_status *status = status_of(c, side);
+
+	return status && status->fd_limit && status->fds >= status->fd_limit;
+}
+
+/* ---- drops ---- */
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+static bool conntrack_is_full(const struct hs_case *c, uint32_t netns)
+{
+	uint64_t since = c->connection->start_ns;
+	uint64_t max = hs_counter_now(c->model, netns, HS_COUNTER_CONNTRACK_MAX);
+
+	return hs_counter_moved(c->model, netns, HS_COUNTER_CONNTRACK_DROPS, since) && max &&
+	       hs_counter_now(c->model, netns, HS_COUNTER_CONNTRACK_ENTRIES) >= max - max / 20;
+}
+
+/* The kernel's reason for a drop, in the terms of causes; UNKNOWN: a drop that hinders nobody. */
+static enum hs_cause cause_of_drop(const struct hs_case *c, const struct hs_ev_drop *drop)
+{
+	static const struct {
+		const char *prefix;
+		enum hs_cause cause;
+	} reasons[] = {
+		{ "NEIGH_", HS_CAUSE_NEIGHBOR_FAILED },
+		{ "IP_RPFILTER", HS_CAUSE_RP_FILTER },
+		{ "CPU_BACKLOG", HS_CAUSE_BACKLOG_DROPPED },
+		{ "SOCKET_BACKLOG", HS_CAUSE_BACKLOG_DROPPED },
+		{ "SOCKET_RCVBUFF", HS_CAUSE_BACKLOG_DROPPED },
+		{ "PROTO_MEM", HS_CAUSE_MEMORY_PRESSURE },
+		{ "NOMEM", HS_CAUSE_MEMORY_PRESSURE },
+		{ "TCP_RFC7323", HS_CAUSE_TIMESTAMP_REJECTED },
+		{ "IP_INNOROUTES", HS_CAUSE_NO_ROUTE },
+		{ "IP_OUTNOROUTES", HS_CAUSE_NO_ROUTE },
+		{ "PKT_TOO_BIG", HS_CAUSE_MTU_BLACKHOLE },
+		{ "TCP_LISTEN_OVERFLOW", HS_CAUSE_ACCEPT_QUEUE_FULL },
+		{ "TCP_ZEROWINDOW", HS_CAUSE_UNKNOWN },
+	};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (has_prefix(drop->reason, reasons[i].prefix))
+			return reasons[i].cause;
+	if (has_prefix(drop->reason, "NETFILTER") && conntrack_is_full(c, drop->tuple.netns))
+		return HS_CAUSE_CONNTRACK_FULL;
+	return drop->direction == HS_DIRECTION_EGRESS ? HS_CAUSE_DROPPED_EGRESS : HS_CAUSE_DROPPED_INGRESS;
+}
+
+/* Packets of this side were dropped here, and that is what it suffers from. */
+static bool blame_drops(const struct hs_case *c, enum hs_side side, struct hs_verdict *verdict)
+{
+	const struct hs_sender *from = c->from[side];
+	enum hs_cause cause;
+
+	if (!from->drops[0] && !from->drops[1])
+		return false;
+	cause = cause_of_drop(c, &from->drop);
+	if (cause == HS_CAUSE_UNKNOWN)
+		return false;
+	proved(verdict, cause);
+	return true;
+}
+
+/* ---- connects ---- */
+
+static bool blame_listener(struct hs_case *c, struct hs_verdict *verdict)
+{
+	const struct hs_sender *server = c->from[HS_SERVER];
+	const struct hs_listener *listener = c->listener;
+	bool full = listener && listener->backlog > listener->backlog_limit;
+	bool overflowed = moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS);
+
+	if (server->syn_acks_acked || (full && (overflowed || c->server_is_here)) || (listener && overflowed)) {
+		verdict->stage = server->syn_acks_acked ? HS_STAGE_ACCEPT : HS_STAGE_CONNECT;
+		proved(verdict, fds_exhausted(c, HS_SERVER) ? HS_CAUSE_FD_EXHAUSTED : HS_CAUSE_ACCEPT_QUEUE_FULL);
+		return true;
+	}
+	if (moved(c, HS_SERVER, HS_COUNTER_SYN_QUEUE_DROPS)) {
+		proved(verdict, HS_CAUSE_SYN_QUEUE_FULL);
+		return true;
+	}
+	if (server->syn_acks_again) {
+		proved(verdict, HS_CAUSE_SYNACK_LOST);
+		return true;
+	}
+	return false;
+}
+
+/* No answer to any SYN. */
+static void judge_silence(struct hs_case *c, struct hs_verdict *verdict)
+{
+	const struct hs_tcp *tcp = &end_of(c, HS_CLIENT)->tcp;
+
+	if (blame_drops(c, HS_CLIENT, verdict) || blame_drops(c, HS_SERVER, verdict) || blame_listener(c, verdict))
+		return;
+	if (c->from[HS_CLIENT]->send_error == EPERM)
+		proved(verdict, HS_CAUSE_DROPPED_EGRESS);
+	else if (moved(c, HS_CLIENT, HS_COUNTER_RETRANSMIT_FAILS) && !c->from[HS_CLIENT]->syns_again &&
+		 tcp->retrans[HS_RETRANSMIT_UNTRACED])
+		inferred(verdict, HS_CAUSE_DROPPED_EGRESS);
+	else if (moved(c, HS_SERVER, HS_COUNTER_RP_FILTER))
+		inferred(verdict, HS_CAUSE_RP_FILTER);
+	else if (moved(c, HS_SERVER, HS_COUNTER_TIMESTAMP_REJECTED))
+		inferred(verdict, HS_CAUSE_TIMESTAMP_REJECTED);
+	else if (moved(c, HS_SERVER, HS_COUNTER_CONNTRACK_DROPS) || moved(c, HS_CLIENT, HS_COUNTER_CONNTRACK_DROPS))
+		inferred(verdict, HS_CAUSE_CONNTRACK_FULL);
+	else
+		inferred(verdict, HS_CAUSE_NO_ANSWER);
+}
+
+static void judge_refusal(const struct hs_case *c, struct hs_verdict *verdict)
+{
+	bool reset = c->from[HS_CLIENT]->resets_received || end_of(c, HS_CLIENT)->tcp.resets_received;
+
+	verdict->ended_by = HS_ENDED_PEER;
+	if (!reset)
+		proved(verdict, HS_CAUSE_REJECTED); /* by ICMP: nothing else gives this error without a reset */
+	else if (c->from[HS_SERVER]->resets_sent || (c->server_is_here && !c->listener))
+		proved(verdict, HS_CAUSE_NO_LISTENER);
+	else if (c->listener)
+		proved(verdict, HS_CAUSE_REJECTED); /* somebody listens, and its kernel sent no reset: a rule did */
+	else
+		inferred(verdict, HS_CAUSE_NO_LISTENER);
+}
+
+static void judge_unreachable(const struct hs_case *c, struct hs_verdict *verdict)
+{
+	verdict->ended_by = HS_ENDED_LOCAL;
+	if (blame_drops(c, HS_CLIENT, verdict))
+		return;
+	verdict->ended_by = HS_ENDED_PEER;
+	inferred(verdict, HS_CAUSE_HOST_UNREACHABLE);
+	if (c->model->counters.events[HS_EV_DROP])
+		verdict->confidence = HS_CONFIDENCE_PROVED; /* drops are told here, and there was none */
+}
+
+struct hs_verdict hs_verdict_of_connect(struct hs_case *c)
+{
+	const struct hs_connection *connection = c->connection;
+	struct hs_verdict verdict = { .reason = connection->reason, .stage = HS_STAGE_CONNECT };
+
+	switch (connection->reason) {
+	case HS_REASON_TIMED_OUT:
+		verdict.ended_by = end_of(c, HS_CLIENT)->tcp.user_timeout_ms ? HS_ENDED_USER_TIMEOUT :
+									      HS_ENDED_SYN_RETRIES;
+		judge_silence(c, &verdict);
+		break;
+	case HS_REASON_GAVE_UP:
+		verdict.ended_by = HS_ENDED_APPLICATION;
+		judge_silence(c, &verdict);
+		break;
+	case HS_REASON_REFUSED:
+		judge_refusal(c, &verdict);
+		break;
+	case HS_REASON_UNREACHABLE:
+		judge_unreachable(c, &verdict);
+		break;
+	case HS_REASON_DENIED:
+		verdict.ended_by = HS_ENDED_LOCAL;
+		proved(&verdict, HS_CAUSE_DENIED_BY_POLICY);
+		break;
+	default:
+		verdict.ended_by = connection->error ? HS_ENDED_PEER : HS_ENDED_APPLICATION;
+		break;
+	}
+	return verdict;
+}
+
+struct hs_verdict hs_verdict_of_error(int error)
+{
+	struct hs_verdict verdict = {
+		.reason = hs_reason_of_error(error), .ended_by = HS_ENDED_LOCAL, .stage = HS_STAGE_CONNECT,
+	};
+
+	switch (error) {
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		proved(&verdict, HS_CAUSE_NO_ROUTE);
+		break;
+	case EADDRNOTAVAIL:
+		proved(&verdict, HS_CAUSE_PORTS_EXHAUSTED);
+		break;
+	case EADDRINUSE:
+		proved(&verdict, HS_CAUSE_ADDRESS_IN_USE);
+		break;
+	case EACCES:
+	case EPERM:
+		proved(&verdict, HS_CAUSE_DENIED_BY_POLICY);
+		break;
+	case ENOMEM:
+	case ENOBUFS:
+		proved(&verdict, HS_CAUSE_MEMORY_PRESSURE);
+		break;
+	default:
+		break;
+	}
+	return verdict;
+}
+
+/* ---- established connections ---- */
+
+static enum hs_finding_stage stage_of(const struct hs_case *c)
+{
+	const struct hs_end *server = end_of(c, HS_SERVER);
+	bool accepted = server->accept_ns || server->pid || !c->server_is_here || c->connection->older;
+
+	return accepted ? HS_STAGE_TRANSFER : HS_STAGE_ACCEPT;
+}
+
+/* The receiver's window is closed: this end may not send. */
+static bool window_is_closed(const struct hs_end *end)
+{
+	return end->tcp.unacked_bytes && (!end->tcp.snd_wnd || end->tcp.pending_timer == 3);
+}
+
+/* Something has passed, but not one full segment. */
+static bool only_small_passed(const struct hs_tcp *tcp)
+{
+	return tcp->unacked_bytes >= tcp->mss && tcp->mss && tcp->bytes_acked + tcp->bytes_received &&
+	       tcp->bytes_acked < tcp->mss;
+}
+
+/* This end sends again and again, and nothing is acknowledged. */
+static void judge_loss(struct hs_case *c, enum hs_side sender, struct hs_verdict *verdict)
+{
+	const struct hs_tcp *tcp = &end_of(c, sender)->tcp;
+
+	if (blame_drops(c, sender, verdict) || blame_drops(c, hs_other_side(sender), verdict))
+		return;
+	if (sender == HS_CLIENT && c->from[HS_SERVER]->syn_acks_acked && blame_listener(c, verdict))
+		return;
+	inferred(verdict, only_small_passed(tcp) ? HS_CAUSE_MTU_BLACKHOLE : HS_CAUSE_PATH_LOSS);
+}
+
+static void judge_time_out(struct hs_case *c, enum hs_side victim, struct hs_verdict *verdict)
+{
+	const struct hs_end *end = end_of(c, victim);
+	bool closed_window = window_is_closed(end) && !end->tcp.retransmits;
+
+	verdict->reason = HS_REASON_TIMED_OUT;
+	verdict->ended_by = end->closer ? HS_ENDED_APPLICATION :
+		end->tcp.user_timeout_ms ? HS_ENDED_USER_TIMEOUT :
+		closed_window ? HS_ENDED_ZERO_WINDOW_LIMIT :
+		end->tcp.unacked_bytes || end->tcp.retransmits ? HS_ENDED_RETRANSMISSION_LIMIT : HS_ENDED_KEEPALIVE;
+	if (closed_window)
+		proved(verdict, HS_CAUSE_PEER_NOT_READING);
+	else if (end->tcp.unacked_bytes || end->tcp.retransmits)
+		judge_loss(c, victim, verdict);
+	else if (!blame_drops(c, victim, verdict) && !blame_drops(c, hs_other_side(victim), verdict))
+		inferred(verdict, HS_CAUSE_PEER_SILENT);
+}
+
+static bool was_idle(const struct hs_tcp *tcp)
+{
+	return tcp->last_received_ms > IDLE_MS && tcp->last_sent_ms < FRESH_MS;
+}
+
+static void judge_reset_from_here(const struct hs_case *c, const struct hs_end *sender, const struct hs_end *victim,
+				  struct hs_verdict *verdict)
+{
+	if (sender->closer_exit & HS_CLOSER_EXITING)
+		proved(verdict, HS_CAUSE_PEER_PROCESS_DIED);
+	else if (sender->close & HS_CLOSE_LINGER)
+		proved(verdict, HS_CAUSE_RESET_BY_LINGER);
+	else if (sender->close & HS_CLOSE_UNREAD)
+		proved(verdict, HS_CAUSE_RESET_UNREAD_DATA);
+	else if (sender->closed && was_idle(&victim->tcp))
+		proved(verdict, HS_CAUSE_STALE_CONNECTION);
+	else if (sender->closed)
+		inferred(verdict, HS_CAUSE_RESET_UNREAD_DATA); /* it came after the close */
+	else if (!c->from[sender == end_of(c, HS_CLIENT) ? HS_CLIENT : HS_SERVER]->resets_sent)
+		inferred(verdict, HS_CAUSE_REJECTED); /* its kernel sent none, and it lives: a rule did */
+}
+
+static void judge_reset(struct hs_case *c, enum hs_side victim, struct hs_verdict *verdict)
+{
+	enum hs_side other = hs_other_side(victim);
+	const struct hs_end *end = end_of(c, victim), *sender = end_of(c, other);
+
+	verdict->reason = HS_REASON_RESET;
+	verdict->ended_by = HS_ENDED_PEER;
+	if (victim == HS_CLIENT && !sender->here && c->listener && moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS)) {
+		verdict->stage = HS_STAGE_ACCEPT;
+		proved(verdict, HS_CAUSE_RESET_ON_OVERFLOW);
+	} else if (sender->here) {
+		judge_reset_from_here(c, sender, end, verdict);
+	} else if (was_idle(&end->tcp)) {
+		inferred(verdict, HS_CAUSE_STALE_CONNECTION);
+	} else if (victim == HS_CLIENT && c->server_is_here && !c->listener) {
+		inferred(verdict, HS_CAUSE_PEER_PROCESS_DIED); /* nobody listens there any more */
+	}
+}
+
+/* The client asked, and closed before any answer had come. */
+static bool gave_up_waiting(const struct hs_case *c, enum hs_side side)
+{
+	const struct hs_end *client = end_of(c, HS_CLIENT), *server = end_of(c, HS_SERVER);
+	const struct hs_edge *edge = c->connection->edge;
+	bool answers = (edge && edge->received_bytes) || client->tcp.bytes_received || c->server_is_here;
+
+	return side == HS_CLIENT && client->closer && !server->closer && client->tcp.bytes_acked && answers &&
+	       !client->tcp.unacked_bytes && !client->tcp.retransmits &&
+	       client->tcp.last_sent_ms >= WAITED_MS &&
+	       (!client->tcp.bytes_received || client->tcp.last_received_ms > client->tcp.last_sent_ms);
+}
+
+static void judge_wait(struct hs_case *c, struct hs_verdict *verdict)
+{
+	const struct hs_end *server = end_of(c, HS_SERVER);
+
+	verdict->reason = HS_REASON_ABORTED;
+	verdict->ended_by = HS_ENDED_APPLICATION;
+	if (c->server_is_here && fds_exhausted(c, HS_SERVER) && stage_of(c) == HS_STAGE_ACCEPT)
+		proved(verdict, HS_CAUSE_FD_EXHAUSTED);
+	else if (server->here && server->pid && server->tcp.unread_bytes)
+		proved(verdict, HS_CAUSE_LOCAL_NOT_READING);
+	else if (server->here && server->pid)
+		proved(verdict, HS_CAUSE_SERVER_THINKING);
+	else
+		inferred(verdict, HS_CAUSE_SERVER_THINKING);
+}
+
+/* Did its application get to know? Once it has closed the socket, it does not. */
+static bool is_orphan(uint8_t old_state)
+{
+	return old_state == FIN_WAIT1 || old_state == FIN_WAIT2 || old_state == LAST_ACK || old_state == CLOSING;
+}
+
+struct hs_verdict hs_verdict_of_close(struct hs_case *c, enum hs_side victim, uint8_t old_state)
+{
+	struct hs_verdict verdict = { .stage = stage_of(c) };
+	int error = end_of(c, victim)->tcp.error;
+
+	switch (error) {
+	case 0:
+		if (gave_up_waiting(c, victim))
+			judge_wait(c, &verdict);
+		break;
+	case ECONNRESET:
+	case EPIPE:
+		if (!is_orphan(old_state))
+			judge_reset(c, victim, &verdict);
+		break;
+	case ETIMEDOUT:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		if (!is_orphan(old_state) || end_of(c, victim)->tcp.unacked_bytes > 1)
+			judge_time_out(c, victim, &verdict);
+		break;
+	case ECONNABORTED:
+		verdict.reason = HS_REASON_ABORTED;
+		verdict.ended_by = HS_ENDED_LOCAL;
+		break;
+	default:
+		verdict.reason = HS_REASON_ABORTED;
+		verdict.ended_by = HS_ENDED_LOCAL;
+		break;
+	}
+	return verdict;
+}
+
+/* ---- what hangs ---- */
+
+static bool stuck_sending(struct hs_case *c, enum hs_side side, struct hs_verdict *verdict)
+{
+	const struct hs_end *end = end_of(c, side);
+
+	if (!end->here || end->closed || !end->tcp.unacked_bytes || end->state == SYN_SENT)
+		return false;
+	if (window_is_closed(end)) {
+		proved(verdict, HS_CAUSE_PEER_NOT_READING);
+		return true;
+	}
+	if (end->tcp.retransmits < MANY_RTOS)
+		return false;
+	judge_loss(c, side, verdict);
+	return true;
+}
+
+static bool stuck_unread(struct hs_case *c, enum hs_side side, struct hs_verdict *verdict)
+{
+	const struct hs_end *end = end_of(c, side);
+
+	if (!end->here || end->closed || end->tcp.unread_bytes < 2 || end->tcp.last_received_ms < UNREAD_MS)
+		return false;
+	status_of(c, side);
+	proved(verdict, HS_CAUSE_LOCAL_NOT_READING);
+	return true;
+}
+
+static bool stuck_unaccepted(struct hs_case *c, struct hs_verdict *verdict)
+{
+	const struct hs_listener *listener = c->listener;
+	const struct hs_end *client = end_of(c, HS_CLIENT), *server = end_of(c, HS_SERVER);
+
+	if (!client->here || client->closed || server->pid || c->connection->older || !listener ||
+	    !listener->backlog || listener->oldest_wait_ns < UNACCEPTED_NS ||
+	    c->connection->established_ns + UNACCEPTED_NS > c->model->now_ns)
+		return false;
+	if (fds_exhausted(c, HS_SERVER))
+		proved(verdict, HS_CAUSE_FD_EXHAUSTED);
+	else if (listener->backlog > listener->backlog_limit)
+		proved(verdict, HS_CAUSE_ACCEPT_QUEUE_FULL);
+	else
+		inferred(verdict, HS_CAUSE_SERVER_THINKING);
+	verdict->stage = HS_STAGE_ACCEPT;
+	return true;
+}
+
+static bool stuck_leaking(struct hs_case *c, enum hs_side side, struct hs_verdict *verdict)
+{
+	const struct hs_end *end = end_of(c, side);
+
+	if (!end->here || end->closed || end->state != CLOSE_WAIT)
+		return false;
+	if (!c->connection->stuck_ns || c->connection->stuck_ns + c->model->config.close_wait_ns > c->model->now_ns)
+		return false;
+	proved(verdict, HS_CAUSE_CLOSE_WAIT_LEAK);
+	return true;
+}
+
+struct hs_verdict hs_verdict_of_stuck(struct hs_case *c)
+{
+	const struct hs_end *client = end_of(c, HS_CLIENT);
+	struct hs_verdict verdict = { .reason = HS_REASON_STUCK, .ended_by = HS_ENDED_PENDING };
+
+	if (client->here && client->state == SYN_SENT && client->tcp.retransmits) {
+		verdict.stage = HS_STAGE_CONNECT;
+		judge_silence(c, &verdict);
+		return verdict;
+	}
+	verdict.stage = stage_of(c);
+	if (stuck_sending(c, HS_CLIENT, &verdict) || stuck_sending(c, HS_SERVER, &verdict) ||
+	    stuck_unaccepted(c, &verdict) || stuck_unread(c, HS_SERVER, &verdict) ||
+	    stuck_unread(c, HS_CLIENT, &verdict) || stuck_leaking(c, HS_CLIENT, &verdict) ||
+	    stuck_leaking(c, HS_SERVER, &verdict))
+		return verdict;
+	return (struct hs_verdict){};
+}
