@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <ev.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +25,21 @@ struct agent {
 	ev_timer timer;
 	ev_io ring;
 	ev_signal terminate, interrupt;
+	bool followed; /* by a client that reads events as they happen */
 };
+
+static void look_for_followers(struct agent *agent)
+{
+	bool followed = hs_http_followers(agent->http) > 0;
+
+	if (followed != agent->followed)
+		hs_engine_follow(agent->engine, followed);
+	agent->followed = followed;
+}
 
 static void turn(struct agent *agent)
 {
+	look_for_followers(agent);
 	if (hs_engine_turn(agent->engine))
 		hs_http_wake(agent->http);
 }

@@ -32,6 +32,7 @@ enum hs_exit {
 	HS_EXIT_SOFTWARE = 70,    /* out of memory and the like */
 	HS_EXIT_IO = 74,          /* the output cannot be written */
 	HS_EXIT_NOPERM = 77,      /* a permission is missing */
+	HS_EXIT_FINDINGS = 79,    /* explain: something failed or hangs; sysexits end at 78 */
 	HS_EXIT_INTERRUPTED = 130,
 };
 
@@ -87,6 +88,7 @@ extern const struct hs_command hs_graph_command;
 extern const struct hs_command hs_connections_command;
 extern const struct hs_command hs_listeners_command;
 extern const struct hs_command hs_observe_command;
+extern const struct hs_command hs_explain_command;
 extern const struct hs_command hs_top_command;
 extern const struct hs_command hs_check_command;
 extern const struct hs_command hs_agent_command;

@@ -12,6 +12,7 @@ const struct hs_command *const hs_commands[] = {
 	&hs_connections_command,
 	&hs_listeners_command,
 	&hs_observe_command,
+	&hs_explain_command,
 	&hs_top_command,
 	&hs_check_command,
 	&hs_record_command,

@@ -50,7 +50,7 @@ static void bash_words(const struct hs_command *command)
 	if (command->operand.choices)
 		put_words(command->operand.choices);
 	printf("'\n");
-	if (command->operand.name && !command->operand.choices)
+	if (command->operand.name && !command->operand.choices && !command->operand.plain)
 		printf("\t\t\t[[ $cur == -* ]] || { compopt -o filenames; "
 		       "COMPREPLY=($(compgen -f -- \"$cur\")); return; }\n");
 	printf("\t\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\")) ;;\n");
@@ -135,7 +135,8 @@ static void zsh_command(const struct hs_command *command)
 		put_words(command->operand.choices);
 		printf(")'");
 	} else if (command->operand.name) {
-		printf(" \\\n\t\t\t\t'1:%s:_files'", command->operand.name);
+		printf(" \\\n\t\t\t\t'1:%s:%s'", command->operand.name,
+		       command->operand.plain ? "" : "_files");
 	}
 	printf(" ;;\n");
 }
@@ -193,7 +194,7 @@ static void fish_option(const struct hs_command *command, const struct hs_option
 
 static void fish_operand(const struct hs_command *command)
 {
-	if (!command->operand.name)
+	if (!command->operand.name || command->operand.plain)
 		return;
 	printf("complete -c hopscope -n '__fish_seen_subcommand_from %s' ", command->name);
 	if (command->operand.choices) {
@@ -249,6 +250,6 @@ const struct hs_command hs_completion_command = {
 	.summary = "Write a completion script for a shell",
 	.run = run,
 	.options = options,
-	.operand = { "SHELL", true, shells },
+	.operand = { "SHELL", true, shells, false },
 	.examples = examples,
 };

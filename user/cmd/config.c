@@ -40,6 +40,8 @@ static const struct {
 	{ "max_processes", 64, 1048576 },
 	{ "max_listeners", 16, 1048576 },
 	{ "max_events", 16, 1048576 },
+	{ "max_findings", 16, 65536 },
+	{ "close_wait_seconds", 1, 86400 },
 	{ "edge_ttl_seconds", 10, 31536000 },
 	{ "snapshot_milliseconds", 100, 3600000 },
 };
@@ -141,6 +143,8 @@ static cfg_t *make_parser(void)
 		CFG_INT("max_processes", model->max_processes, CFGF_NONE),
 		CFG_INT("max_listeners", model->max_listeners, CFGF_NONE),
 		CFG_INT("max_events", model->max_events, CFGF_NONE),
+		CFG_INT("max_findings", model->max_findings, CFGF_NONE),
+		CFG_INT("close_wait_seconds", model->close_wait_ns / HS_NS_PER_SEC, CFGF_NONE),
 		CFG_INT("edge_ttl_seconds", model->edge_ttl_ns / HS_NS_PER_SEC, CFGF_NONE),
 		CFG_SEC("rule", rule_options, CFGF_MULTI | CFGF_TITLE),
 		CFG_END(),
@@ -203,6 +207,8 @@ static int take(cfg_t *parser, struct hs_config *config)
 	engine->model.max_processes = cfg_getint(parser, "max_processes");
 	engine->model.max_listeners = cfg_getint(parser, "max_listeners");
 	engine->model.max_events = cfg_getint(parser, "max_events");
+	engine->model.max_findings = cfg_getint(parser, "max_findings");
+	engine->model.close_wait_ns = cfg_getint(parser, "close_wait_seconds") * HS_NS_PER_SEC;
 	engine->model.edge_ttl_ns = cfg_getint(parser, "edge_ttl_seconds") * HS_NS_PER_SEC;
 	return take_rules(parser, config);
 }

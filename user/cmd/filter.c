@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/network.h"
 #include "cmd/document.h"
 
 static bool holds(const struct hs_filter *filter, const struct hs_args *args,
@@ -93,4 +94,13 @@ bool hs_match_port(const json_t *subject, const char *value)
 bool hs_match_pid(const json_t *subject, const char *value)
 {
 	return number_is(subject, "client.pid", value) || number_is(subject, "server.pid", value);
+}
+
+bool hs_match_ip(const json_t *subject, const char *value)
+{
+	struct hs_network network;
+
+	return hs_network_parse(value, &network) &&
+	       (hs_network_has(&network, hs_doc_text(subject, "client.address")) ||
+		hs_network_has(&network, hs_doc_text(subject, "server.address")));
 }

@@ -24,8 +24,8 @@ bool hs_filters_keep(const struct hs_filter *filters, const struct hs_args *args
 bool hs_filters_given(const struct hs_filter *filters, const struct hs_args *args);
 
 /*
- * What commands have in common. A name is a shell wildcard; "name", "port", "pid" and
- * "namespace" look at both ends, "client" and "server" at one.
+ * What commands have in common. A name is a shell wildcard; "name", "ip", "port", "pid"
+ * and "namespace" look at both ends, "client" and "server" at one.
  */
 bool hs_match_name(const json_t *subject, const char *value);
 bool hs_match_client(const json_t *subject, const char *value);
@@ -33,6 +33,7 @@ bool hs_match_server(const json_t *subject, const char *value);
 bool hs_match_namespace(const json_t *subject, const char *value);
 bool hs_match_port(const json_t *subject, const char *value);
 bool hs_match_pid(const json_t *subject, const char *value);
+bool hs_match_ip(const json_t *subject, const char *value); /* base/network.h */
 bool hs_match_server_port(const json_t *subject, const char *value);
 
 #endif

@@ -52,20 +52,35 @@ static void draw_retransmits(const json_t *edge, struct hs_cell *cell)
 }
 
 /*
- * "0.3/s: refused 12, timed_out 3": red while it goes on, yellow when it is over. The rate stands
- * first so that it is seen in a narrow terminal too.
+ * Red while it goes on, yellow when it is over. What goes on stands first, so that it is seen in a
+ * narrow terminal too.
  */
 static void draw_failures(const json_t *edge, struct hs_cell *cell)
 {
-	char rate[HS_UNIT_LEN], counts[HS_CELL_LEN - HS_UNIT_LEN - 8];
+	bool goes_on = failing(edge) || hs_doc_number(edge, "stuck") > 0;
+	char rate[HS_UNIT_LEN];
 
-	hs_graph_counts(hs_doc_at(edge, "failures"), counts, sizeof(counts));
-	if (!*counts)
-		return;
-	cell->style = failing(edge) ? HS_BAD : HS_WARNING;
 	hs_unit_format(HS_UNIT_RATE, hs_doc_number(edge, "rates.failures_per_second"), rate);
-	snprintf(cell->text, sizeof(cell->text), "%s%s%s", failing(edge) ? rate : "",
-		 failing(edge) ? "/s: " : "", counts);
+	hs_graph_failures(edge, failing(edge) ? rate : NULL, cell->text, sizeof(cell->text));
+	if (*cell->text)
+		cell->style = goes_on ? HS_BAD : HS_WARNING;
+}
+
+static void draw_counts(const json_t *edge, const char *path, struct hs_cell *cell)
+{
+	hs_graph_counts(hs_doc_at(edge, path), cell->text, sizeof(cell->text));
+	if (!*cell->text)
+		strcpy(cell->text, "-");
+}
+
+static void draw_broken(const json_t *edge, struct hs_cell *cell)
+{
+	draw_counts(edge, "connection_failures", cell);
+}
+
+static void draw_causes(const json_t *edge, struct hs_cell *cell)
+{
+	draw_counts(edge, "causes", cell);
 }
 
 /* "client rto 3, server fast 1" */
@@ -118,6 +133,9 @@ static const struct hs_field fields[] = {
 	{ .column = { .title = "RETRANSMITS" }, .draw = draw_kinds_of_retransmits, .wide = true },
 	{ .column = { .title = "RESETS", .right = true }, .draw = draw_resets, .wide = true },
 	HS_FIELD_NUMBER_WIDE("CANCELLED", "cancelled", HS_UNIT_COUNT),
+	HS_FIELD_NUMBER_WIDE("STUCK", "stuck", HS_UNIT_COUNT),
+	{ .column = { .title = "BROKEN" }, .draw = draw_broken, .wide = true },
+	{ .column = { .title = "CAUSES" }, .draw = draw_causes, .wide = true },
 	{ .column = { .title = "FAILURES", .floor = 18 }, .draw = draw_failures },
 };
 
@@ -125,12 +143,13 @@ static const char *const sorts[] = { "importance", "failures",	   "rate", "durat
 				     "active",	   "sent",	   "received", "retransmits",
 				     "rtt",	   "client",	   "server", NULL };
 
-/* Importance: what fails now, what failed, what is busy. */
+/* Importance: what fails now, what hangs, what failed, what is busy. */
 static const struct hs_order orders[] = {
-	{ { "rates.failures_per_second", "failed_connects", "rates.connects_per_second",
-	    "rates.received_bytes_per_second", "rates.sent_bytes_per_second", "active_connections",
+	{ { "rates.failures_per_second", "stuck", "failed_connects", "failed_connections",
+	    "rates.connects_per_second", "rates.received_bytes_per_second",
+	    "rates.sent_bytes_per_second", "active_connections", "+client.name", "+server.name" } },
+	{ { "failed_connects", "failed_connections", "stuck", "rates.failures_per_second",
 	    "+client.name", "+server.name" } },
-	{ { "failed_connects", "rates.failures_per_second", "+client.name", "+server.name" } },
 	{ { "rates.connects_per_second", "connects", "+client.name", "+server.name" } },
 	{ { "connect_duration.p99_seconds", "+client.name", "+server.name" } },
 	{ { "active_connections", "connects", "+client.name", "+server.name" } },

@@ -7,7 +7,7 @@
 #include "cmd/document.h"
 #include "cmd/graph.h"
 
-#define MAX_COUNTS 16
+#define MAX_COUNTS 40 /* more than there are causes */
 
 struct count {
 	const char *name;
@@ -40,6 +40,27 @@ void hs_graph_counts(const json_t *counts, char *text, size_t size)
 		hs_unit_format(HS_UNIT_COUNT, list[i].count, number);
 		len += (size_t)snprintf(text + len, size - len, "%s%s %s", i ? ", " : "",
 					list[i].name, number);
+	}
+}
+
+void hs_graph_failures(const json_t *edge, const char *rate, char *text, size_t size)
+{
+	double stuck = hs_doc_number(edge, "stuck"), broken = hs_doc_number(edge, "failed_connections");
+	char number[HS_UNIT_LEN], counts[192];
+	size_t len = 0;
+
+	*text = '\0';
+	hs_graph_counts(hs_doc_at(edge, "failures"), counts, sizeof(counts));
+	if (stuck > 0) {
+		hs_unit_format(HS_UNIT_COUNT, stuck, number);
+		len += (size_t)snprintf(text, size, "stuck %s", number);
+	}
+	if (*counts)
+		len += (size_t)snprintf(text + len, size - len, "%s%s%s%s", len ? ", " : "",
+					rate ? rate : "", rate ? "/s: " : "", counts);
+	if (broken > 0) {
+		hs_unit_format(HS_UNIT_COUNT, broken, number);
+		snprintf(text + len, size - len, "%sbroken %s", len ? ", " : "", number);
 	}
 }
 
@@ -77,23 +98,24 @@ static void put_quoted(FILE *out, const char *text, const struct escape *escapes
 	fputc('"', out);
 }
 
-/* ":5432  1.5/s / 2.0ms / refused 12": port, then rate / p99 / failures. */
+/* ":5432  1.5/s / 2.0ms / stuck 2, refused 12": port, then rate / p99 / failures. */
 static void edge_label(const json_t *edge, char label[HS_CELL_LEN])
 {
-	char rate[HS_UNIT_LEN], p99[HS_UNIT_LEN] = "-", failures[192];
+	char rate[HS_UNIT_LEN], p99[HS_UNIT_LEN] = "-", failures[256];
 	double seconds;
 
 	hs_unit_format(HS_UNIT_RATE, hs_doc_number(edge, "rates.connects_per_second"), rate);
 	if (hs_doc_has_number(edge, "connect_duration.p99_seconds", &seconds))
 		hs_unit_format(HS_UNIT_SECONDS, seconds, p99);
-	hs_graph_counts(hs_doc_at(edge, "failures"), failures, sizeof(failures));
+	hs_graph_failures(edge, NULL, failures, sizeof(failures));
 	snprintf(label, HS_CELL_LEN, ":%.0f  %s/s / %s / %s", hs_doc_number(edge, "server.port"),
 		 rate, p99, *failures ? failures : "0 failed");
 }
 
 static bool has_failed(const json_t *edge)
 {
-	return hs_doc_number(edge, "failed_connects") > 0;
+	return hs_doc_number(edge, "failed_connects") > 0 ||
+	       hs_doc_number(edge, "failed_connections") > 0 || hs_doc_number(edge, "stuck") > 0;
 }
 
 static json_t *make_node(const json_t *end, size_t number)

@@ -43,7 +43,7 @@ static void describe_option(const struct hs_option *option, char *text, size_t s
 
 static void print_option(const struct hs_option *option)
 {
-	char left[64], help[512], letter[8] = "    ";
+	char left[64], help[1024], letter[8] = "    ";
 
 	if (option->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", option->letter);
@@ -102,8 +102,8 @@ static const char introduction[] =
 	"\nExamples:\n"
 	"  # who calls whom, what fails first\n"
 	"  hopscope graph --watch\n"
-	"  # what failed in the last ten minutes\n"
-	"  hopscope observe --type failure --since 10m\n"
+	"  # what failed in the last ten minutes, and why\n"
+	"  hopscope explain --since 10m\n"
 	"  # serve metrics and the API on 127.0.0.1:9464\n"
 	"  hopscope agent\n"
 	"\nUsage:\n"
@@ -142,8 +142,8 @@ static int run(const struct hs_args *args)
 
 /* The names of the table in commands.c: a test holds the two together. */
 static const char *const topics[] = { "graph", "connections", "listeners", "observe",
-				      "top",   "check",	      "record",	   "agent",
-				      "completion", "help",   NULL };
+				      "explain", "top",	      "check",	   "record",
+				      "agent", "completion",  "help",	   NULL };
 
 static const struct hs_option options[] = { HS_OPTION_HELP, { 0 } };
 
@@ -157,6 +157,6 @@ const struct hs_command hs_help_command = {
 	.summary = "Show help for a command",
 	.run = run,
 	.options = options,
-	.operand = { "COMMAND", false, topics },
+	.operand = { "COMMAND", false, topics, false },
 	.examples = examples,
 };

@@ -48,7 +48,7 @@ struct hs_field {
 	}
 
 /* Keys of an order, first the most important: numbers, highest first, or with '+' texts from A. */
-#define HS_ORDER_KEYS 9
+#define HS_ORDER_KEYS 10
 struct hs_order {
 	const char *key[HS_ORDER_KEYS];
 };

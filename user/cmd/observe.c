@@ -29,9 +29,10 @@ struct observer {
 	char **kept;
 	size_t keep, count;
 	bool at_once; /* print what comes instead */
-	/* How far we have come: where to go on following, and what was seen already. */
+	/* Where to go on following: after the newest that was seen of the past. */
 	double number;
 	char time[64];
+	bool follows;
 	size_t printed;
 };
 
@@ -74,17 +75,22 @@ static int keep_or_print(struct observer *observer, const char *text)
 	return 0;
 }
 
-/* Streams overlap where following begins: an event that was seen is not taken again. */
+/*
+ * Streams overlap where following begins: an event that was seen is not taken again. The past
+ * comes by time, and its numbers are in no order.
+ */
 static bool is_new(struct observer *observer, const json_t *event)
 {
 	double number;
 
 	if (!hs_doc_has_number(event, "number", &number))
 		return true;
-	if (number <= observer->number)
-		return false;
-	observer->number = number;
-	snprintf(observer->time, sizeof(observer->time), "%.63s", hs_doc_text(event, "time"));
+	if (observer->follows)
+		return number > observer->number;
+	if (number > observer->number) {
+		observer->number = number;
+		snprintf(observer->time, sizeof(observer->time), "%.63s", hs_doc_text(event, "time"));
+	}
 	return true;
 }
 
@@ -144,13 +150,12 @@ static void describe_since(const struct observer *observer, char *text, size_t s
 	}
 }
 
-static void describe_past(const struct observer *observer, char *query, size_t size)
+static void describe_past(struct observer *observer, char *query, size_t size)
 {
-	char since[64] = "";
-
 	if (hs_args_given(observer->args, "since")) {
-		describe_since(observer, since, sizeof(since));
-		snprintf(query, size, ALL_EVENTS "&since=%s", since);
+		/* Following begins there, too, when the past has nothing. */
+		describe_since(observer, observer->time, sizeof(observer->time));
+		snprintf(query, size, ALL_EVENTS "&since=%s", observer->time);
 	} else if (hs_filters_given(hs_observe_filters, observer->args)) {
 		snprintf(query, size, ALL_EVENTS);
 	} else {
@@ -181,6 +186,7 @@ static int follow(struct observer *observer)
 {
 	char query[160] = "follow=1&" ALL_EVENTS;
 
+	observer->follows = true;
 	if (*observer->time)
 		snprintf(query, sizeof(query), "follow=1&" ALL_EVENTS "&since=%s", observer->time);
 	return observer->source->events(observer->source, query, take_line, is_unread, observer);

@@ -41,11 +41,6 @@ static bool match_to_ip(const json_t *event, const char *value)
 	return ip_matches(event, "server.address", value);
 }
 
-static bool match_ip(const json_t *event, const char *value)
-{
-	return match_from_ip(event, value) || match_to_ip(event, value);
-}
-
 static bool match_from_port(const json_t *event, const char *value)
 {
 	return hs_doc_number(event, "client.port") == (double)atoi(value);
@@ -54,7 +49,7 @@ static bool match_from_port(const json_t *event, const char *value)
 const struct hs_filter hs_observe_filters[] = {
 	{ "type", match_type },		   { "reason", match_reason },
 	{ "name", hs_match_name },	   { "from-name", hs_match_client },
-	{ "to-name", hs_match_server },	   { "ip", match_ip },
+	{ "to-name", hs_match_server },	   { "ip", hs_match_ip },
 	{ "from-ip", match_from_ip },	   { "to-ip", match_to_ip },
 	{ "port", hs_match_port },	   { "from-port", match_from_port },
 	{ "to-port", hs_match_server_port }, { "pid", hs_match_pid },

@@ -16,6 +16,7 @@ static void watch(struct hs_engine *engine, uint64_t duration_ns)
 	const struct timespec pause = { .tv_nsec = HS_TURN_MS * HS_NS_PER_MS };
 	uint64_t begin = hs_monotonic_ns();
 
+	hs_engine_follow(engine, true); /* every record, when it happened */
 	do {
 		hs_engine_turn(engine);
 		nanosleep(&pause, NULL);

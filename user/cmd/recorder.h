@@ -13,7 +13,7 @@
 #include "hopscope/event.h"
 
 #define HS_RECORDING_MAGIC "HOPSCOPE"
-#define HS_RECORDING_VERSION 1
+#define HS_RECORDING_VERSION 2
 
 struct hs_recording_header {
 	char magic[8];

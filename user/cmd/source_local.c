@@ -30,20 +30,22 @@ static int events(struct hs_source *source, const char *text,
 {
 	const struct timespec pause = { .tv_nsec = HS_TURN_MS * HS_NS_PER_MS };
 	struct local *local = (struct local *)source;
-	const struct hs_view *view = hs_engine_lock(local->engine, true);
+	const struct hs_view *view;
 	struct hs_event_query query;
-	uint64_t next;
+	uint64_t next = 1;
 	int result;
 
+	hs_engine_follow(local->engine, true);
+	view = hs_engine_lock(local->engine, true);
 	hs_event_query_parse(text, view, &query);
-	next = hs_event_query_first(&query, view->model);
-	result = hs_view_events(view, &next, query.since_ns, line, arg);
+	result = hs_view_events(view, &query, &next, line, arg);
 	hs_engine_unlock(local->engine);
+	query.since_ns = 0; /* what comes to be known from now on is new, whenever it happened */
 	while (!result && query.follow) {
 		nanosleep(&pause, NULL);
 		hs_engine_turn(local->engine);
 		view = hs_engine_lock(local->engine, false);
-		result = hs_view_events(view, &next, query.since_ns, line, arg);
+		result = hs_view_events(view, &query, &next, line, arg);
 		hs_engine_unlock(local->engine);
 		if (!result && idle)
 			result = idle(arg);

@@ -55,12 +55,11 @@ static int events(struct hs_source *source, const char *text,
 {
 	struct recording *recording = (struct recording *)source;
 	struct hs_event_query query;
-	uint64_t next;
+	uint64_t next = 1;
 
 	(void)idle;
 	hs_event_query_parse(text, &recording->view, &query);
-	next = hs_event_query_first(&query, recording->model);
-	return hs_view_events(&recording->view, &next, query.since_ns, line, arg);
+	return hs_view_events(&recording->view, &query, &next, line, arg);
 }
 
 static void close_recording(struct hs_source *source)

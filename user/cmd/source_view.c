@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "export/events.h"
 #include "export/json.h"
 
 json_t *hs_view_document(struct hs_source *source, const struct hs_view *view, const char *name)
@@ -58,13 +59,6 @@ void hs_event_query_parse(const char *text, const struct hs_view *view, struct h
 	free(copy);
 }
 
-uint64_t hs_event_query_first(const struct hs_event_query *query, const struct hs_model *model)
-{
-	uint64_t end = hs_model_log_end(model);
-
-	return query->last < end ? end - query->last : 1;
-}
-
 static int hand_out(const struct hs_view *view, const struct hs_log_entry *entry,
 		    int (*line)(void *arg, const char *text, size_t length), void *arg)
 {
@@ -81,16 +75,17 @@ static int hand_out(const struct hs_view *view, const struct hs_log_entry *entry
 	return result;
 }
 
-int hs_view_events(const struct hs_view *view, uint64_t *next, uint64_t since_ns,
+int hs_view_events(const struct hs_view *view, const struct hs_event_query *query, uint64_t *next,
 		   int (*line)(void *arg, const char *text, size_t length), void *arg)
 {
-	const struct hs_log_entry *entry;
-	int result = 0;
+	struct hs_events events;
+	int result = hs_events_collect(&events, view->model, *next, query->since_ns, query->last);
 
-	while (!result && (entry = hs_model_log(view->model, *next))) {
-		*next = entry->number + 1;
-		if (entry->time_ns >= since_ns)
-			result = hand_out(view, entry, line, arg);
-	}
+	if (result)
+		return result;
+	*next = hs_model_log_end(view->model);
+	for (size_t i = 0; !result && i < events.count; i++)
+		result = hand_out(view, hs_model_log(view->model, events.place[i].number), line, arg);
+	hs_events_free(&events);
 	return result;
 }

@@ -21,14 +21,11 @@ struct hs_event_query {
 
 void hs_event_query_parse(const char *text, const struct hs_view *view, struct hs_event_query *query);
 
-/* The number of the first entry that the query asks for. */
-uint64_t hs_event_query_first(const struct hs_event_query *query, const struct hs_model *model);
-
 /*
- * Hands the entries from *next on to line(), and moves *next on. What line() returned when that
- * was not 0.
+ * Hands what the query asks for of the entries from *next on to line(), in the order in which it
+ * happened, and moves *next on. What line() returned when that was not 0; or -ENOMEM.
  */
-int hs_view_events(const struct hs_view *view, uint64_t *next, uint64_t since_ns,
+int hs_view_events(const struct hs_view *view, const struct hs_event_query *query, uint64_t *next,
 		   int (*line)(void *arg, const char *text, size_t length), void *arg);
 
 #endif

@@ -26,6 +26,7 @@ enum slot {
 	SLOT_GRAPH,
 	SLOT_CONNECTIONS,
 	SLOT_LISTENERS,
+	SLOT_FINDINGS,
 	SLOT_STATUS,
 	SLOT_MAX
 };
@@ -35,6 +36,7 @@ static const char *const documents[SLOT_MAX] = {
 	[SLOT_GRAPH] = "graph",
 	[SLOT_CONNECTIONS] = "connections",
 	[SLOT_LISTENERS] = "listeners",
+	[SLOT_FINDINGS] = "findings",
 	[SLOT_STATUS] = "status",
 };
 
@@ -264,6 +266,7 @@ static enum MHD_Result answer_index(const struct request *request)
 			    "/api/v1/graph        who calls whom\n"
 			    "/api/v1/connections  live connections\n"
 			    "/api/v1/listeners    listening sockets\n"
+			    "/api/v1/findings     what failed or hangs, and why\n"
 			    "/api/v1/events       recent events; ?last=N, ?since=5m, ?follow=1\n"
 			    "/api/v1/status       hooks, capabilities, losses\n"
 			    "/livez /readyz       probes\n");
@@ -279,6 +282,7 @@ static const struct route {
 	{ "/api/v1/graph", answer_document, SLOT_GRAPH },
 	{ "/api/v1/connections", answer_document, SLOT_CONNECTIONS },
 	{ "/api/v1/listeners", answer_document, SLOT_LISTENERS },
+	{ "/api/v1/findings", answer_document, SLOT_FINDINGS },
 	{ "/api/v1/status", answer_document, SLOT_STATUS },
 	{ "/api/v1/events", answer_events, 0 },
 	{ "/livez", answer_livez, 0 },

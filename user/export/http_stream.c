@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "export/events.h"
 #include "export/http_server.h"
 #include "export/json.h"
 
@@ -25,7 +26,9 @@ struct hs_stream {
 	struct MHD_Connection *connection;
 	int fd;
 	bool follow;
-	uint64_t next, end;  /* numbers of entries; end only without follow */
+	uint64_t next;           /* with follow: number of an entry */
+	struct hs_events events; /* without: all that will be sent, */
+	size_t at;               /* from here on */
 	struct hs_blob text; /* lines written and not yet sent, from sent on */
 	size_t sent;
 	bool waiting;        /* suspended; under followers.lock */
@@ -112,9 +115,26 @@ static void write_lost(FILE *out, struct hs_stream *stream, uint64_t events)
 		(unsigned long long)events);
 }
 
-static void write_batch(FILE *out, struct hs_stream *stream, const struct hs_view *view)
+static void write_past(FILE *out, struct hs_stream *stream, const struct hs_view *view)
 {
-	for (int i = 0; i < BATCH && (stream->follow || stream->next < stream->end); i++) {
+	uint64_t lost = 0;
+
+	for (int i = 0; i < BATCH && stream->at < stream->events.count; i++) {
+		uint64_t number = stream->events.place[stream->at++].number;
+		const struct hs_log_entry *entry = hs_model_log(view->model, number);
+
+		if (entry && entry->number == number)
+			hs_json_event(out, entry, &view->clock);
+		else
+			lost++;
+	}
+	if (lost)
+		write_lost(out, stream, lost);
+}
+
+static void write_new(FILE *out, struct hs_stream *stream, const struct hs_view *view)
+{
+	for (int i = 0; i < BATCH; i++) {
 		const struct hs_log_entry *entry = hs_model_log(view->model, stream->next);
 
 		if (!entry)
@@ -137,7 +157,7 @@ static int fill(struct hs_stream *stream)
 	out = hs_blob_open(&stream->text);
 	if (!out)
 		return -ENOMEM;
-	write_batch(out, stream, config->lock(config->arg, false));
+	(stream->follow ? write_new : write_past)(out, stream, config->lock(config->arg, false));
 	config->unlock(config->arg);
 	return fclose(out) ? -ENOMEM : 0;
 }
@@ -201,40 +221,39 @@ static void free_stream(void *cls)
 		pthread_mutex_unlock(&followers->lock);
 		followers->count--;
 	}
+	hs_events_free(&stream->events);
 	hs_blob_free(&stream->text);
 	free(stream);
 }
 
-/* The number of the first entry not older than the query asks for. */
-static uint64_t find_since(const struct hs_view *view, const struct hs_events_query *query)
+/* On the model's clock. */
+static int64_t since_of(const struct hs_events_query *query, const struct hs_view *view)
 {
-	int64_t since = query->since_ns;
-	const struct hs_log_entry *entry;
-	uint64_t number = 1;
-
 	if (query->since_kind == HS_SINCE_TIME)
-		since -= view->clock.realtime_offset_ns;
-	else if (query->since_kind == HS_SINCE_AGO)
-		since = (int64_t)hs_model_now(view->model) - since;
-	while ((entry = hs_model_log(view->model, number)) &&
-	       query->since_kind != HS_SINCE_ALWAYS && (int64_t)entry->time_ns < since)
-		number = entry->number + 1;
-	return entry ? entry->number : hs_model_log_end(view->model);
+		return query->since_ns - view->clock.realtime_offset_ns;
+	if (query->since_kind == HS_SINCE_AGO)
+		return (int64_t)hs_model_now(view->model) - query->since_ns;
+	return INT64_MIN;
 }
 
-static void set_range(struct hs_stream *stream, const struct hs_events_query *query)
+/* 0, or -ENOMEM. */
+static int set_range(struct hs_stream *stream, const struct hs_events_query *query)
 {
 	const struct hs_http_config *config = &stream->http->config;
 	const struct hs_view *view = config->lock(config->arg, false);
-	uint64_t last = query->last;
+	uint64_t last = query->last, end = hs_model_log_end(view->model);
+	int64_t since_ns = since_of(query, view);
+	int error = 0;
 
 	if (!query->last_given)
 		last = query->since_kind == HS_SINCE_ALWAYS ? HS_EVENTS_LAST : UINT64_MAX;
-	stream->end = hs_model_log_end(view->model);
-	stream->next = find_since(view, query);
-	if (stream->end - stream->next > last)
-		stream->next = stream->end - last;
+	stream->next = hs_events_first(view->model, since_ns);
+	if (!stream->follow)
+		error = hs_events_collect(&stream->events, view->model, stream->next, since_ns, last);
+	else if (end - stream->next > last)
+		stream->next = end - last;
 	config->unlock(config->arg);
+	return error;
 }
 
 /* A follower lives longer than a request, and its client may vanish without a word. */
@@ -264,7 +283,10 @@ static struct MHD_Response *make_stream(struct hs_http *http, struct MHD_Connect
 	stream->fd =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	stream->follow = query->follow;
-	set_range(stream, query);
+	if (set_range(stream, query)) {
+		free(stream);
+		return NULL;
+	}
 	if (query->follow) {
 		keep_open(stream);
 		list_add(&http->followers, stream);

@@ -18,6 +18,7 @@ static const struct document {
 	{ "graph", "CallGraph", hs_json_graph },
 	{ "connections", "ConnectionList", hs_json_connections },
 	{ "listeners", "ListenerList", hs_json_listeners },
+	{ "findings", "FindingList", hs_json_findings },
 	{ "status", "Status", hs_json_status },
 };
 

@@ -8,7 +8,8 @@
 #include "export/view.h"
 
 /*
- * Writes the document called name ("graph", "connections", "listeners", "status") to out.
+ * Writes the document called name ("graph", "connections", "listeners", "findings",
+ * "status") to out.
  * 0, -ENOENT when there is no such document, -ENOMEM or -EIO.
  */
 int hs_json_document(FILE *out, const char *name, const struct hs_view *view);

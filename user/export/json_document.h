@@ -30,6 +30,12 @@ void hs_json_put_histogram(struct hs_json *json, const char *key,
 /* An object with those of HS_RETRANSMIT_MAX counts that are not 0. */
 void hs_json_put_retransmits(struct hs_json *json, const char *key, const uint64_t *counts);
 
+/* TCP_ESTABLISHED … as "established"; nothing when it is none. */
+void hs_json_put_tcp_state(struct hs_json *json, const char *key, unsigned state);
+
+/* A socket's figures, into the open object. */
+void hs_json_put_tcp(struct hs_json *json, const struct hs_tcp *tcp);
+
 /* The process's name, NULL when the model does not know it. */
 const char *hs_json_comm(const struct hs_view *view, uint32_t pid);
 
@@ -37,6 +43,7 @@ const char *hs_json_comm(const struct hs_view *view, uint32_t pid);
 int hs_json_graph(struct hs_json *json, const struct hs_view *view);
 int hs_json_connections(struct hs_json *json, const struct hs_view *view);
 int hs_json_listeners(struct hs_json *json, const struct hs_view *view);
+int hs_json_findings(struct hs_json *json, const struct hs_view *view);
 int hs_json_status(struct hs_json *json, const struct hs_view *view);
 
 /* The arrays of Grafana's node graph panel, from edges in the order of the document. */
@@ -44,5 +51,6 @@ int hs_json_panel(struct hs_json *json, const struct hs_edge *const *edges, size
 
 /* Connects that failed, whatever the reason. */
 uint64_t hs_edge_failures(const struct hs_edge *edge);
+uint64_t hs_edge_stuck(const struct hs_edge *edge); /* hang now */
 
 #endif

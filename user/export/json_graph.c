@@ -5,14 +5,25 @@
 #include <string.h>
 
 #include "export/json_document.h"
+#include "model/finding.h"
 
 uint64_t hs_edge_failures(const struct hs_edge *edge)
 {
+	return hs_failures_total(&edge->failures);
+}
+
+uint64_t hs_edge_stuck(const struct hs_edge *edge)
+{
 	uint64_t sum = 0;
 
-	for (int reason = HS_REASON_NONE + 1; reason < HS_REASON_CANCELLED; reason++)
-		sum += edge->failures[reason];
+	for (int cause = 0; cause < HS_CAUSE_MAX; cause++)
+		sum += edge->stuck[cause];
 	return sum;
+}
+
+static uint64_t all_failures(const struct hs_edge *edge)
+{
+	return hs_edge_failures(edge) + hs_failures_total(&edge->connection_failures);
 }
 
 static int compare_numbers(uint64_t a, uint64_t b)
@@ -34,7 +45,7 @@ static int compare_names(const struct hs_edge *a, const struct hs_edge *b)
 	return order ? order : compare_numbers(b->key.server_port, a->key.server_port);
 }
 
-/* Failing now, has failed, busy, in use; then by name, so that the order does not jump about. */
+/* Failing now, hangs, has failed, busy, in use; then by name, so that the order does not jump about. */
 static int compare_edges(const void *left, const void *right)
 {
 	const struct hs_edge *a = *(const struct hs_edge *const *)left;
@@ -42,7 +53,9 @@ static int compare_edges(const void *left, const void *right)
 	int order = compare_reals(a->rates.failures, b->rates.failures);
 
 	if (!order)
-		order = compare_numbers(hs_edge_failures(a), hs_edge_failures(b));
+		order = compare_numbers(hs_edge_stuck(a), hs_edge_stuck(b));
+	if (!order)
+		order = compare_numbers(all_failures(a), all_failures(b));
 	if (!order)
 		order = compare_reals(a->rates.connects, b->rates.connects);
 	if (!order)
@@ -70,13 +83,42 @@ static const struct hs_edge **sorted_edges(const struct hs_model *model, size_t 
 	return edges;
 }
 
+static void put_reasons(struct hs_json *json, const char *key, const struct hs_failures *failures)
+{
+	hs_json_open(json, key, '{');
+	for (int reason = HS_REASON_NONE + 1; reason < HS_REASON_MAX; reason++)
+		hs_json_put_known_number(json, hs_reason_name(reason),
+					 hs_failures_of(failures, reason));
+	hs_json_close(json, '}');
+}
+
+static void add_causes(const struct hs_failures *failures, uint64_t sum[HS_CAUSE_MAX])
+{
+	for (size_t i = 0; i < failures->count; i++)
+		sum[failures->kinds[i].cause] += failures->kinds[i].count;
+}
+
+static void put_causes(struct hs_json *json, const struct hs_edge *edge)
+{
+	uint64_t sum[HS_CAUSE_MAX] = { 0 };
+
+	add_causes(&edge->failures, sum);
+	add_causes(&edge->connection_failures, sum);
+	hs_json_open(json, "causes", '{');
+	for (int cause = 0; cause < HS_CAUSE_MAX; cause++)
+		hs_json_put_known_number(json, hs_cause_name(cause), sum[cause]);
+	hs_json_close(json, '}');
+}
+
 static void put_failures(struct hs_json *json, const struct hs_edge *edge)
 {
-	hs_json_open(json, "failures", '{');
-	for (int reason = HS_REASON_NONE + 1; reason < HS_REASON_CANCELLED; reason++)
-		hs_json_put_known_number(json, hs_reason_name(reason), edge->failures[reason]);
-	hs_json_close(json, '}');
+	put_reasons(json, "failures", &edge->failures);
 	hs_json_put_number(json, "failed_connects", hs_edge_failures(edge));
+	put_reasons(json, "connection_failures", &edge->connection_failures);
+	hs_json_put_number(json, "failed_connections",
+			   hs_failures_total(&edge->connection_failures));
+	put_causes(json, edge);
+	hs_json_put_number(json, "stuck", hs_edge_stuck(edge));
 }
 
 static void put_retransmits(struct hs_json *json, const struct hs_edge *edge)

@@ -52,6 +52,7 @@ static void put_listener(struct hs_json *json, const struct hs_view *view,
 	hs_json_put_number(json, "backlog_limit", listener->backlog_limit);
 	hs_json_put_number(json, "syn_queue", listener->syn_queue);
 	hs_json_put_number(json, "drops", listener->drops);
+	hs_json_put_number(json, "overflows", listener->overflows);
 	hs_json_put_number(json, "syn_ack_retransmits", listener->synack_retrans);
 	hs_json_put_number(json, "accepts", listener->accepts);
 	/* Nobody waits: 0. Somebody waits and the kernel could not tell how long: absent. */

@@ -21,7 +21,7 @@ struct load {
 struct node {
 	const struct hs_workload *workload;
 	struct load load[HS_SIDES]; /* calls it makes, calls it serves */
-	uint64_t active;
+	uint64_t active, stuck;
 };
 
 static int compare_nodes(const void *left, const void *right)
@@ -40,6 +40,7 @@ static void node_add(struct node *node, const struct hs_edge *edge, enum hs_side
 	load->connects += edge->connects;
 	load->failures += hs_edge_failures(edge);
 	node->active += edge->active;
+	node->stuck += hs_edge_stuck(edge);
 }
 
 static size_t unique(struct node *nodes, size_t count)
@@ -114,6 +115,7 @@ static void put_node(struct hs_json *json, const struct node *node)
 	hs_json_put_real(json, "arc__errors", failed_part(shown));
 	hs_json_put_text(json, "detail__namespace", workload->identity.namespace_);
 	hs_json_put_number(json, "detail__active_connections", node->active);
+	hs_json_put_number(json, "detail__stuck_connections", node->stuck);
 	hs_json_put_number(json, "detail__connects_made", made->connects);
 	hs_json_put_number(json, "detail__connects_made_failed", made->failures);
 	hs_json_put_number(json, "detail__connects_served", served->connects);
@@ -145,7 +147,8 @@ static void put_latency(struct hs_json *json, const struct hs_edge *edge)
 
 static const char *edge_color(const struct hs_edge *edge)
 {
-	if (edge->rates.failures > 0 || (!edge->connects && hs_edge_failures(edge)))
+	if (edge->rates.failures > 0 || (!edge->connects && hs_edge_failures(edge)) ||
+	    hs_edge_stuck(edge))
 		return "red";
 	return edge->rates.retransmits > 0 ? "orange" : "green";
 }

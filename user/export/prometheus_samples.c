@@ -7,6 +7,7 @@
 #include "export/build.h"
 #include "export/format.h"
 #include "export/prometheus_page.h"
+#include "model/finding.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define EXTRA_LEN 96
@@ -127,7 +128,29 @@ void hs_write_histograms(const struct hs_page *page, const struct hs_family *fam
 	}
 }
 
+/* One of the lists of an edge. */
 void hs_write_failures(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_series_set *set = &page->sets[family->of];
+	char extra[EXTRA_LEN];
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct hs_failures *failures = member(&set->series[i], family);
+
+		for (size_t j = 0; j < failures->count; j++) {
+			const struct hs_failure_count *kind = &failures->kinds[j];
+
+			snprintf(extra, sizeof(extra), "reason=\"%s\",cause=\"%s\"",
+				 hs_reason_name(kind->reason), hs_cause_name(kind->cause));
+			put_number(page, family, &set->series[i], extra, kind->count);
+		}
+	}
+}
+
+static_assert(HS_CAUSE_MAX <= 64, "stuck_seen");
+
+/* What has hung once is shown as 0 when it is over: that it is gone would look like no news. */
+void hs_write_stuck(const struct hs_page *page, const struct hs_family *family)
 {
 	const struct hs_series_set *set = &page->sets[family->of];
 	char extra[EXTRA_LEN];
@@ -135,11 +158,11 @@ void hs_write_failures(const struct hs_page *page, const struct hs_family *famil
 	for (size_t i = 0; i < set->count; i++) {
 		const struct hs_edge *edge = set->series[i].item;
 
-		for (int reason = HS_REASON_NONE + 1; reason < HS_REASON_CANCELLED; reason++) {
-			if (!edge->failures[reason])
+		for (int cause = 0; cause < HS_CAUSE_MAX; cause++) {
+			if (!edge->stuck[cause] && !(edge->stuck_seen >> cause & 1))
 				continue;
-			snprintf(extra, sizeof(extra), "reason=\"%s\"", hs_reason_name(reason));
-			put_number(page, family, &set->series[i], extra, edge->failures[reason]);
+			snprintf(extra, sizeof(extra), "cause=\"%s\"", hs_cause_name(cause));
+			put_number(page, family, &set->series[i], extra, edge->stuck[cause]);
 		}
 	}
 }
@@ -241,6 +264,10 @@ static const char *const event_kinds[] = {
 	[HS_EV_CONNECT_ERROR] = "connect_error",
 	[HS_EV_PASS] = "pass",
 	[HS_EV_LOSS] = "loss",
+	[HS_EV_DROP] = "drop",
+	[HS_EV_COUNTERS] = "counters",
+	[HS_EV_STATUS] = "status",
+	[HS_EV_ADDRESS] = "address",
 };
 static_assert(ARRAY_LEN(event_kinds) == HS_EV_MAX, "event_kinds");
 

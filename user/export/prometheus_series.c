@@ -85,6 +85,7 @@ static void listen_add(struct hs_listen *sum, const struct hs_listener *listener
 	sum->backlog_limit += listener->backlog_limit;
 	sum->syn_queue += listener->syn_queue;
 	sum->drops += listener->drops;
+	sum->overflows += listener->overflows;
 }
 
 /* Sockets with the same labels become one series: their items are struct hs_listen from here on. */

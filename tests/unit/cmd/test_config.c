@@ -147,6 +147,8 @@ static const struct {
 	{ "max_processes", 64, 1048576 },
 	{ "max_listeners", 16, 1048576 },
 	{ "max_events", 16, 1048576 },
+	{ "max_findings", 16, 65536 },
+	{ "close_wait_seconds", 1, 86400 },
 	{ "edge_ttl_seconds", 10, 31536000 },
 	{ "snapshot_milliseconds", 100, 3600000 },
 };

@@ -27,7 +27,7 @@
 
 #define ALL_HOOKS                                                                         \
 	"connection,connect,accept,retransmit,retransmit_syn_ack,reset_received,reset_sent," \
-	"socket_error,snapshot"
+	"socket_error,drop,snapshot"
 
 static char message[512];
 
@@ -198,7 +198,7 @@ static void ready_after_the_first_turn(void **state)
 	assert_int_equal(hs_engine_open(&config, &engine, message, sizeof(message)), 0);
 	view = hs_engine_lock(engine, false);
 	assert_false(view->ready);
-	assert_int_equal(view->hook_count, 9);
+	assert_int_equal(view->hook_count, 10);
 	assert_true(view->started_ns > 0);
 	assert_true(view->capability_count > 0);
 	hs_engine_unlock(engine);
@@ -296,6 +296,81 @@ static uint64_t forty_two(void *arg)
 	return *(uint64_t *)arg;
 }
 
+static uint64_t fed(struct hs_engine *engine, enum hs_event_kind kind)
+{
+	uint64_t count = hs_model_counters(hs_engine_lock(engine, false)->model)->events[kind];
+
+	hs_engine_unlock(engine);
+	return count;
+}
+
+static size_t namespaces(struct hs_engine *engine)
+{
+	static struct hs_netns all[256];
+	size_t count = hs_model_netns(hs_engine_lock(engine, false)->model, all, 256);
+
+	hs_engine_unlock(engine);
+	return count;
+}
+
+/* Counters of each namespace with sockets, at the first pass; then not with every pass. */
+static void counters_of_namespaces(void **state)
+{
+	struct hs_engine_config config = seeing_itself();
+	struct hs_engine *engine;
+	uint64_t begin, first;
+	uint16_t port;
+	int listener;
+
+	(void)state;
+	if (!can_load())
+		skip();
+	listener = listen_on(&port);
+	assert_int_equal(hs_engine_open(&config, &engine, message, sizeof(message)), 0);
+	begin = hs_monotonic_ns();
+	hs_engine_turn(engine);
+	first = fed(engine, HS_EV_COUNTERS);
+	assert_in_range(first, 1, namespaces(engine));
+	for (int i = 0; i < 10; i++)
+		hs_engine_pass(engine);
+	if (hs_monotonic_ns() - begin < 5 * HS_NS_PER_SEC)
+		assert_int_equal(fed(engine, HS_EV_COUNTERS), first);
+	close(listener);
+	hs_engine_close(engine);
+}
+
+/* A storm of failures is no storm of readings. */
+static void questions_are_bounded(void **state)
+{
+	struct hs_engine_config config = seeing_itself();
+	struct hs_engine *engine;
+	uint64_t begin, seconds;
+	uint16_t port;
+
+	(void)state;
+	if (!can_load())
+		skip();
+	close(listen_on(&port));
+	assert_int_equal(hs_engine_open(&config, &engine, message, sizeof(message)), 0);
+	begin = hs_monotonic_ns();
+	for (int i = 0; i < 200; i++) {
+		struct sockaddr_in address = {
+			.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port),
+		};
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		assert_int_equal(connect(fd, (void *)&address, sizeof(address)), -1);
+		close(fd);
+		if (i % 20 == 0)
+			hs_engine_turn(engine);
+	}
+	hs_engine_pass(engine);
+	seconds = (hs_monotonic_ns() - begin) / HS_NS_PER_SEC + 1;
+	assert_true(fed(engine, HS_EV_COUNTERS) <= 4 * (seconds + 1) + namespaces(engine) * (seconds / 5 + 1));
+	assert_true(fed(engine, HS_EV_STATUS) <= 16 * (seconds + 1));
+	hs_engine_close(engine);
+}
+
 static void losses_by_stage(void **state)
 {
 	static const char *const extra[] = { "one", "two", "three", "four", "five" };
@@ -391,6 +466,8 @@ int main(void)
 		cmocka_unit_test(ready_without_a_snapshot),
 		cmocka_unit_test(a_connection_from_birth_to_death),
 		cmocka_unit_test(own_connections_are_hidden),
+		cmocka_unit_test(counters_of_namespaces),
+		cmocka_unit_test(questions_are_bounded),
 		cmocka_unit_test(losses_by_stage),
 		cmocka_unit_test(a_recording_gives_the_same),
 	};

@@ -341,7 +341,7 @@ static void another_version(void **state)
 	memcpy(bytes, &header, sizeof(header));
 	store(bytes, length);
 	assert_int_equal(play(), -EBADMSG);
-	assert_string_equal(message, "a recording of version 7, this hopscope reads version 1");
+	assert_string_equal(message, "a recording of version 7, this hopscope reads version 2");
 	assert_int_equal(played.begun, 0);
 	header.version = HS_RECORDING_VERSION;
 	header.size = 12;

@@ -33,9 +33,14 @@ struct hs_model *fake_new(void)
 void fake_free(struct hs_model *model)
 {
 	FREE_ALL(model->workloads);
+	for (const struct hs_edge *edge = model->edges; edge; edge = edge->hh.next) {
+		free(edge->failures.kinds);
+		free(edge->connection_failures.kinds);
+	}
 	FREE_ALL(model->edges);
 	FREE_ALL(model->listeners);
 	FREE_ALL(model->processes);
+	FREE_ALL(model->findings);
 	for (struct fake_connection *next, *at = model->connections; at; at = next) {
 		next = at->next;
 		free(at);
@@ -71,6 +76,14 @@ struct hs_edge *fake_edge(struct hs_model *model, const char *client, const char
 	return edge;
 }
 
+void fake_failure(struct hs_failures *failures, enum hs_reason reason, enum hs_cause cause,
+		  uint64_t count)
+{
+	failures->kinds =
+		reallocarray(failures->kinds, failures->count + 1, sizeof(*failures->kinds));
+	failures->kinds[failures->count++] = (struct hs_failure_count){ reason, cause, count };
+}
+
 struct hs_listener *fake_listener(struct hs_model *model, const char *server, const char *address,
 				  uint16_t port)
 {
@@ -82,6 +95,20 @@ struct hs_listener *fake_listener(struct hs_model *model, const char *server, co
 	listener->port = port;
 	APPEND(model->listeners, listener);
 	return listener;
+}
+
+struct hs_finding *fake_finding(struct hs_model *model, const char *client, const char *server,
+				uint16_t port, enum hs_cause cause)
+{
+	struct hs_finding *finding = calloc(1, sizeof(*finding));
+
+	finding->key.client = fake_workload(model, client, HS_WORKLOAD_PROCESS);
+	finding->key.server = fake_workload(model, server, HS_WORKLOAD_UNIT);
+	finding->key.server_port = port;
+	finding->key.cause = cause;
+	finding->count = 1;
+	APPEND(model->findings, finding);
+	return finding;
 }
 
 struct hs_process *fake_process(struct hs_model *model, uint32_t pid, const char *comm)
@@ -184,6 +211,11 @@ uint64_t hs_model_now(const struct hs_model *model)
 const struct hs_edge *hs_model_edges(const struct hs_model *model)
 {
 	return model->edges;
+}
+
+const struct hs_finding *hs_model_findings(const struct hs_model *model)
+{
+	return model->findings;
 }
 
 const struct hs_listener *hs_model_listeners(const struct hs_model *model)

@@ -7,6 +7,7 @@
 #define FAKE_MODEL_H
 
 #include "export/view.h"
+#include "model/finding.h"
 
 #define FAKE_LOG 64
 
@@ -22,6 +23,7 @@ struct hs_model {
 	struct hs_edge *edges;
 	struct hs_listener *listeners;
 	struct hs_process *processes;
+	struct hs_finding *findings;
 	struct fake_connection *connections;
 	size_t connection_count;
 	struct hs_log_entry log[FAKE_LOG];
@@ -38,6 +40,10 @@ struct hs_edge *fake_edge(struct hs_model *model, const char *client, const char
 			  uint16_t port);
 struct hs_listener *fake_listener(struct hs_model *model, const char *server, const char *address,
 				  uint16_t port);
+void fake_failure(struct hs_failures *failures, enum hs_reason reason, enum hs_cause cause,
+		  uint64_t count); /* one kind more */
+struct hs_finding *fake_finding(struct hs_model *model, const char *client, const char *server,
+				uint16_t port, enum hs_cause cause);
 struct hs_process *fake_process(struct hs_model *model, uint32_t pid, const char *comm);
 struct hs_connection *fake_connection(struct hs_model *model);
 struct hs_log_entry *fake_event(struct hs_model *model, enum hs_log_type type);

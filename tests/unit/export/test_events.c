@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "export/events.h"
 #include "export/http_query.h"
 #include "http_agent.h"
 
@@ -71,6 +72,57 @@ static void test_events_range(void **state)
 	assert_int_equal(events_of(path), 10);
 	snprintf(path, sizeof(path), "?since=%s+00:00", time_text);
 	assert_int_equal(events_of(path), 10);
+}
+
+/* The numbers in a reply, in its order. */
+static void assert_numbers(const char *query, const char *wanted)
+{
+	char path[128], have[256] = "";
+	struct reply reply;
+
+	snprintf(path, sizeof(path), "/api/v1/events%s", query);
+	reply = client_get(agent.port, path, "");
+	for (const char *at = reply.body; (at = strstr(at, "\"number\":")); at++)
+		snprintf(have + strlen(have), sizeof(have) - strlen(have), "%d ", atoi(at + 9));
+	assert_string_equal(have, wanted);
+	reply_free(&reply);
+}
+
+/* What came to be known late is shown in its place; what happened at once, in the order of its coming. */
+static void test_events_by_time(void **state)
+{
+	static const unsigned seconds_ago[] = { 50, 40, 40, 45, 10, 48, 60, 5 };
+	uint64_t now = hs_monotonic_ns();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(seconds_ago); i++) {
+		agent.model->now_ns = now - seconds_ago[i] * HS_NS_PER_SEC;
+		agent_add_events(1);
+	}
+	agent.model->now_ns = now;
+	assert_numbers("", "7 1 6 4 2 3 5 8 ");
+	assert_numbers("?last=3", "3 5 8 ");
+	assert_numbers("?since=47s", "4 2 3 5 8 ");
+	assert_numbers("?since=47s&last=4", "2 3 5 8 ");
+	assert_numbers("?since=1s", "");
+}
+
+/* The part below the HTTP server. */
+static void test_events_collected(void **state)
+{
+	struct hs_events events;
+
+	(void)state;
+	agent_add_events(5);
+	assert_int_equal(hs_events_collect(&events, agent.model, 1, INT64_MIN, 3), 0);
+	assert_int_equal(events.count, 3);
+	assert_int_equal(events.place[0].number, 3);
+	hs_events_free(&events);
+	assert_int_equal(hs_events_collect(&events, agent.model, 6, INT64_MIN, 3), 0);
+	assert_int_equal(events.count, 0);
+	hs_events_free(&events);
+	assert_int_equal(hs_events_first(agent.model, INT64_MIN), 1);
+	assert_int_equal(hs_events_first(agent.model, INT64_MAX), 6);
 }
 
 /* The oldest events are forgotten: that is no loss to a reader who has just come. */
@@ -303,6 +355,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_AGENT(test_events_range),
+		WITH_AGENT(test_events_by_time),
+		WITH_AGENT(test_events_collected),
 		WITH_AGENT(test_events_wrapped),
 		WITH_AGENT(test_events_bad),
 		WITH_AGENT(test_follow),

@@ -28,6 +28,7 @@ static void test_paths(void **state)
 		{ "/api/v1/graph", "application/json", "\"CallGraph\"" },
 		{ "/api/v1/connections", "application/json", "\"ConnectionList\"" },
 		{ "/api/v1/listeners", "application/json", "\"ListenerList\"" },
+		{ "/api/v1/findings", "application/json", "\"FindingList\"" },
 		{ "/api/v1/status", "application/json", "\"Status\"" },
 		{ "/api/v1/events", "application/x-ndjson", "" },
 		{ "/livez", "text/plain; charset=utf-8", "ok\n" },

@@ -101,8 +101,8 @@ static void test_graph_order(void **state)
 {
 	struct hs_model *model = fake_new();
 	json_t *json;
-	static const char *const expected[] = { "failing", "failed", "busy", "active",
-						"older",   "a",	     "b" };
+	static const char *const expected[] = { "failing", "stuck", "broken", "failed", "busy",
+						"active",  "older", "a",      "b" };
 
 	(void)state;
 	busy_edge(model, "b", 0, 0);
@@ -110,7 +110,11 @@ static void test_graph_order(void **state)
 	busy_edge(model, "older", 0, 0)->connects = 7;
 	busy_edge(model, "active", 0, 0)->active = 1;
 	busy_edge(model, "busy", 0, 100);
-	busy_edge(model, "failed", 0, 0)->failures[HS_REASON_RESET] = 1;
+	fake_failure(&busy_edge(model, "failed", 0, 0)->failures, HS_REASON_RESET,
+		     HS_CAUSE_UNKNOWN, 1);
+	fake_failure(&busy_edge(model, "broken", 0, 0)->connection_failures, HS_REASON_ABORTED,
+		     HS_CAUSE_UNKNOWN, 2);
+	busy_edge(model, "stuck", 0, 0)->stuck[HS_CAUSE_PATH_LOSS] = 1;
 	busy_edge(model, "failing", 0.1, 0);
 	json = document(model, "graph");
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
@@ -131,9 +135,12 @@ static struct hs_model *graph_model(void)
 	strcpy(edge->key.server->identity.unit, "postgresql.service");
 	edge->first_seen_ns = HS_NS_PER_SEC;
 	edge->connects = 120;
-	edge->failures[HS_REASON_REFUSED] = 2;
-	edge->failures[HS_REASON_TIMED_OUT] = 1;
-	edge->failures[HS_REASON_CANCELLED] = 50;
+	edge->cancelled = 50;
+	fake_failure(&edge->failures, HS_REASON_REFUSED, HS_CAUSE_NO_LISTENER, 2);
+	fake_failure(&edge->failures, HS_REASON_TIMED_OUT, HS_CAUSE_NO_ANSWER, 1);
+	fake_failure(&edge->connection_failures, HS_REASON_TIMED_OUT, HS_CAUSE_NO_ANSWER, 4);
+	fake_failure(&edge->connection_failures, HS_REASON_ABORTED, HS_CAUSE_TIMESTAMP_REJECTED, 8);
+	fake_failure(&edge->connection_failures, HS_REASON_ABORTED, HS_CAUSE_UNKNOWN, 16);
 	edge->retransmits[HS_CLIENT][HS_RETRANSMIT_RTO] = 3;
 	edge->retransmits[HS_SERVER][HS_RETRANSMIT_UNTRACED] = 1;
 	edge->resets[HS_SERVER] = 2;
@@ -165,6 +172,16 @@ static void test_graph(void **state)
 	assert_number(json, "items.0.failed_connects", 3);
 	assert_int_equal(json_object_size(at(json, "items.0.failures")), 2);
 	assert_number(json, "items.0.failures.timed_out", 1);
+	assert_number(json, "items.0.failed_connections", 28);
+	assert_int_equal(json_object_size(at(json, "items.0.connection_failures")), 2);
+	assert_number(json, "items.0.connection_failures.timed_out", 4);
+	assert_number(json, "items.0.connection_failures.aborted", 24);
+	assert_int_equal(json_object_size(at(json, "items.0.causes")), 4);
+	assert_number(json, "items.0.causes.no_listener", 2);
+	assert_number(json, "items.0.causes.no_answer", 5);
+	assert_number(json, "items.0.causes.timestamp_rejected", 8);
+	assert_number(json, "items.0.causes.unknown", 16);
+	assert_number(json, "items.0.stuck", 0);
 	assert_number(json, "items.0.retransmits.client.rto", 3);
 	assert_int_equal(json_object_size(at(json, "items.0.retransmits.server")), 1);
 	assert_number(json, "items.0.retransmitted_segments", 4);
@@ -183,13 +200,23 @@ static void test_graph(void **state)
 static void test_panel(void **state)
 {
 	struct hs_model *model = graph_model();
+	struct hs_edge *edge;
 	json_t *json;
 
 	(void)state;
-	fake_edge(model, "curl", "app.py", 80)->failures[HS_REASON_REFUSED] = 1;
+	fake_failure(&fake_edge(model, "curl", "app.py", 80)->failures, HS_REASON_REFUSED,
+		     HS_CAUSE_NO_LISTENER, 1);
+	edge = fake_edge(model, "wget", "app.py", 81);
+	edge->stuck[HS_CAUSE_UNKNOWN] = 1;
+	edge->stuck[HS_CAUSE_TIMESTAMP_REJECTED] = 2;
 	json = document(model, "graph");
-	assert_int_equal(json_array_size(at(json, "nodes")), 3);
-	assert_int_equal(json_array_size(at(json, "edges")), 2);
+	assert_number(json, "items.0.stuck", 3);
+	assert_text(json, "edges.0.id", "wget>app.py:81");
+	assert_text(json, "edges.0.color", "red");
+	assert_number(json, "nodes.0.detail__stuck_connections", 3);
+	assert_number(json, "nodes.1.detail__stuck_connections", 0);
+	assert_int_equal(json_array_size(at(json, "nodes")), 4);
+	assert_int_equal(json_array_size(at(json, "edges")), 3);
 	assert_text(json, "nodes.2.id", "postgres");
 	assert_text(json, "nodes.2.title", "postgres");
 	assert_text(json, "nodes.2.subtitle", "unit");
@@ -199,13 +226,13 @@ static void test_panel(void **state)
 	assert_number(json, "nodes.2.detail__connects_served", 120);
 	assert_text(json, "nodes.0.id", "app.py");
 	assert_number(json, "nodes.0.arc__errors", 1);
-	assert_text(json, "edges.0.id", "app.py>postgres:5432");
-	assert_text(json, "edges.0.source", "app.py");
-	assert_text(json, "edges.0.target", "postgres");
-	assert_text(json, "edges.0.color", "green");
-	assert_text(json, "edges.1.color", "red");
-	assert_text(json, "edges.1.secondarystat", "");
-	assert_non_null(strstr(json_string_value(at(json, "edges.0.secondarystat")), "p95 2.4"));
+	assert_text(json, "edges.1.id", "app.py>postgres:5432");
+	assert_text(json, "edges.1.source", "app.py");
+	assert_text(json, "edges.1.target", "postgres");
+	assert_text(json, "edges.1.color", "green");
+	assert_text(json, "edges.2.color", "red");
+	assert_text(json, "edges.2.secondarystat", "");
+	assert_non_null(strstr(json_string_value(at(json, "edges.1.secondarystat")), "p95 2.4"));
 	json_decref(json);
 	fake_free(model);
 }
@@ -319,6 +346,7 @@ static void test_listeners(void **state)
 	fake_listener(model, "own", "127.0.0.1", 9464)->own = true;
 	listener = fake_listener(model, "nginx", "0.0.0.0", 80);
 	listener->drops = 3;
+	listener->overflows = 2;
 	listener->backlog_limit = 511;
 	listener->oldest_wait_ns = 250000000;
 	listener->pid = 1;
@@ -329,6 +357,7 @@ static void test_listeners(void **state)
 	assert_text(json, "items.0.server.address", "0.0.0.0");
 	assert_number(json, "items.0.server.port", 80);
 	assert_number(json, "items.0.drops", 3);
+	assert_number(json, "items.0.overflows", 2);
 	assert_number(json, "items.0.backlog_limit", 511);
 	assert_number(json, "items.0.oldest_wait_seconds", 0.25);
 	assert_text(json, "items.1.server.address", "::");

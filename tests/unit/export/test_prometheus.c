@@ -57,7 +57,13 @@ static struct hs_model *small_model(void)
 	edge->connects = 12;
 	edge->active = 3;
 	edge->sent_bytes = 18446744073709551615ull;
-	edge->failures[HS_REASON_REFUSED] = 2;
+	fake_failure(&edge->failures, HS_REASON_REFUSED, HS_CAUSE_NO_LISTENER, 2);
+	fake_failure(&edge->failures, HS_REASON_TIMED_OUT, HS_CAUSE_NO_ANSWER, 4);
+	fake_failure(&edge->failures, HS_REASON_TIMED_OUT, HS_CAUSE_DROPPED_EGRESS, 5);
+	fake_failure(&edge->connection_failures, HS_REASON_ABORTED, HS_CAUSE_SERVER_THINKING, 6);
+	edge->stuck[HS_CAUSE_UNKNOWN] = 7;
+	edge->stuck[HS_CAUSE_TIMESTAMP_REJECTED] = 8;
+	edge->stuck_seen = 1ull << HS_CAUSE_PATH_LOSS | 1ull << HS_CAUSE_TIMESTAMP_REJECTED;
 	edge->retransmits[HS_SERVER][HS_RETRANSMIT_SYN_ACK] = 4;
 	edge->resets[HS_CLIENT] = 1;
 	hs_histogram_add(&edge->connect_duration, &hs_buckets_handshake, 0.00003);
@@ -81,14 +87,61 @@ static void test_edges(void **state)
 	assert_line(text, "hopscope_tcp_connects_cancelled_total" EDGE "} 0");
 	assert_line(text, "hopscope_tcp_sent_bytes_total" EDGE "} 18446744073709551615");
 	assert_line(text, "hopscope_tcp_received_bytes_total" EDGE "} 0");
-	assert_line(text, "hopscope_tcp_connect_failures_total" EDGE ",reason=\"refused\"} 2");
+	assert_line(text, "hopscope_tcp_connect_failures_total" EDGE ",reason=\"refused\",cause=\"no_listener\"} 2");
 	assert_line(text,
 		    "hopscope_tcp_retransmits_total" EDGE ",sender=\"server\",kind=\"syn_ack\"} 4");
 	assert_line(text, "hopscope_tcp_resets_total" EDGE ",sender=\"client\"} 1");
-	assert_absent(text, "reason=\"timed_out\"");
+	assert_absent(text, "reason=\"gave_up\"");
 	assert_absent(text, "sender=\"client\",kind");
 	assert_absent(text, "# UNIT");
 	assert_absent(text, "# EOF");
+	free(text);
+	fake_free(model);
+}
+
+static unsigned count_of(const char *text, const char *part)
+{
+	unsigned count = 0;
+
+	for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+		count++;
+	return count;
+}
+
+#define LABELS(reason, cause) EDGE ",reason=\"" reason "\",cause=\"" cause "\"} "
+
+static void test_failures(void **state)
+{
+	struct hs_model *model = small_model();
+	char *text = scrape(model, HS_EXPOSITION_TEXT);
+
+	(void)state;
+	assert_line(text, "# TYPE hopscope_tcp_connect_failures_total counter");
+	assert_line(text, "hopscope_tcp_connect_failures_total" LABELS("refused", "no_listener") "2");
+	assert_line(text, "hopscope_tcp_connect_failures_total" LABELS("timed_out", "no_answer") "4");
+	assert_line(text,
+		    "hopscope_tcp_connect_failures_total" LABELS("timed_out", "dropped_egress") "5");
+	assert_int_equal(count_of(text, "\nhopscope_tcp_connect_failures_total{"), 3);
+	assert_line(text, "# TYPE hopscope_tcp_connection_failures_total counter");
+	assert_line(text, "hopscope_tcp_connection_failures_total"
+		    LABELS("aborted", "server_thinking") "6");
+	assert_int_equal(count_of(text, "\nhopscope_tcp_connection_failures_total{"), 1);
+	free(text);
+	fake_free(model);
+}
+
+/* The first and the last of the causes, and one that is over. */
+static void test_stuck(void **state)
+{
+	struct hs_model *model = small_model();
+	char *text = scrape(model, HS_EXPOSITION_TEXT);
+
+	(void)state;
+	assert_line(text, "# TYPE hopscope_tcp_stuck_connections gauge");
+	assert_line(text, "hopscope_tcp_stuck_connections" EDGE ",cause=\"unknown\"} 7");
+	assert_line(text, "hopscope_tcp_stuck_connections" EDGE ",cause=\"path_loss\"} 0");
+	assert_line(text, "hopscope_tcp_stuck_connections" EDGE ",cause=\"timestamp_rejected\"} 8");
+	assert_int_equal(count_of(text, "\nhopscope_tcp_stuck_connections{"), 3);
 	free(text);
 	fake_free(model);
 }
@@ -186,6 +239,7 @@ static void test_listeners(void **state)
 		listener->backlog = i;
 		listener->backlog_limit = 511;
 		listener->drops = 10 * i;
+		listener->overflows = 3 * i;
 		listener->syn_queue = 1;
 	}
 	fake_listener(model, "hopscope", "127.0.0.1", 9464)->own = true;
@@ -195,6 +249,7 @@ static void test_listeners(void **state)
 	assert_line(text, "hopscope_tcp_listen_backlog" NGINX "6");
 	assert_line(text, "hopscope_tcp_listen_backlog_limit" NGINX "2044");
 	assert_line(text, "hopscope_tcp_listen_drops_total" NGINX "60");
+	assert_line(text, "hopscope_tcp_listen_overflows_total" NGINX "18");
 	assert_line(text, "hopscope_tcp_listen_syn_queue" NGINX "4");
 	assert_line(text, "hopscope_tcp_listen_backlog{server=\"redis\",server_port=\"6382\","
 			  "address=\"::1\"} 0");
@@ -252,7 +307,11 @@ static struct hs_model *large_model(void)
 		snprintf(name, sizeof(name), HOSTILE "%u", i);
 		edge = fake_edge(model, name, "server", (uint16_t)i);
 		for (int reason = 1; reason < HS_REASON_MAX; reason++)
-			edge->failures[reason] = i + 1;
+			fake_failure(&edge->failures, reason, reason, i + 1);
+		for (int cause = 0; cause < HS_CAUSE_MAX; cause++) {
+			fake_failure(&edge->connection_failures, HS_REASON_RESET, cause, i + 1);
+			edge->stuck[cause] = i + 1;
+		}
 		for (int kind = 0; kind < HS_RETRANSMIT_MAX; kind++)
 			edge->retransmits[i % 2][kind] = 1;
 		edge->resets[i % 2] = i;
@@ -306,7 +365,7 @@ static void test_python_parser(void **state)
 				      "names = {s.labels[\"client\"] for f in families for s in "
 				      "f.samples if \"client\" in s.labels}\n"
 				      "assert \"a\\\"b\\\\c\\nd\\u00e90\" in names, names\n"
-				      "assert len(families) == 34, len(families)'; done; exit 127";
+				      "assert len(families) == 37, len(families)'; done; exit 127";
 	int code = check_with(command, HS_EXPOSITION_OPENMETRICS);
 
 	(void)state;
@@ -439,6 +498,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_stuck),
 		cmocka_unit_test(test_histograms),
 		cmocka_unit_test(test_own),
 		cmocka_unit_test(test_process),
