@@ -149,7 +149,7 @@ e2e: all
 bench: all
 	$(Q)HOPSCOPE=$(O)/hopscope tests/bench/run
 
--include $(BPF_TEST_SRC:%.c=$(O)/%.d)
+-include $(patsubst %.c,$(O)/%.d,$(wildcard tests/bpf/*.c))
 
 # ---- fuzz targets over their corpora, with the same archive ----
 FUZZ := $(patsubst tests/fuzz/corpus/%,$(O)/fuzz/%,$(sort $(wildcard tests/fuzz/corpus/*)))
@@ -165,7 +165,15 @@ fuzz-build: $(FUZZ)
 fuzz: fuzz-build
 	$(Q)O=$(O) tests/harness/fuzz
 
--include $(UNIT_LIB_OBJ:.o=.d) $(UNIT_SRC:%.c=$(O)/san/%.d)
+-include $(UNIT_LIB_OBJ:.o=.d) $(patsubst %.c,$(O)/san/%.d,$(wildcard tests/unit/*/*.c tests/fuzz/*.c))
+
+# ---- the alerting rules again, as the Prometheus operator wants them; tests/harness/alerts compares ----
+k8s/alerts/prometheusrule.yaml: k8s/alerts/hopscope.rules.yaml FORCE
+	$(say) GEN $@
+	$(Q){ sed '/^spec:/q' $@ && sed -n '/^groups:/,$$p' $< | sed 's/^./  &/'; } > $@.tmp
+	$(Q)mv $@.tmp $@
+
+FORCE:
 
 # ---- installing ----
 PREFIX ?= /usr
@@ -176,22 +184,24 @@ BASH_COMPLETION := $(PREFIX)/share/bash-completion/completions/hopscope
 # Debian's zsh looks elsewhere for what packages bring.
 ZSH_COMPLETION := $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_hopscope
 FISH_COMPLETION := $(PREFIX)/share/fish/vendor_completions.d/hopscope.fish
+RULES := $(PREFIX)/share/hopscope/hopscope.rules.yaml
 DOC := $(PREFIX)/share/doc/hopscope
 DOC_FILES := README.md LICENSE $(sort $(wildcard docs/*.md k8s/*.yaml k8s/*/*.yaml)) k8s/Containerfile
 
 install: all
 	$(Q)install -D -m 755 $(O)/hopscope $(DESTDIR)$(BIN)
 	$(Q)umask 022; install -d $(sort $(dir $(addprefix $(DESTDIR),$(UNIT_FILE) $(MAN) $(BASH_COMPLETION) $(ZSH_COMPLETION) \
-		$(FISH_COMPLETION) $(addprefix $(DOC)/,$(DOC_FILES)))))
+		$(FISH_COMPLETION) $(RULES) $(addprefix $(DOC)/,$(DOC_FILES)))))
 	$(Q)umask 022; sed 's|/usr/bin/hopscope|$(BIN)|' k8s/hopscope.service > $(DESTDIR)$(UNIT_FILE)
 	$(Q)$(foreach page,$(MAN),install -m 644 docs/$(notdir $(page)) $(DESTDIR)$(page) && ) true
 	$(Q)umask 022; $(O)/hopscope completion bash > $(DESTDIR)$(BASH_COMPLETION)
 	$(Q)umask 022; $(O)/hopscope completion zsh > $(DESTDIR)$(ZSH_COMPLETION)
 	$(Q)umask 022; $(O)/hopscope completion fish > $(DESTDIR)$(FISH_COMPLETION)
+	$(Q)install -m 644 k8s/alerts/hopscope.rules.yaml $(DESTDIR)$(RULES)
 	$(Q)$(foreach file,$(DOC_FILES),install -m 644 $(file) $(DESTDIR)$(DOC)/$(file) && ) true
 
 uninstall:
-	$(Q)rm -f $(addprefix $(DESTDIR),$(BIN) $(UNIT_FILE) $(MAN) $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION))
+	$(Q)rm -f $(addprefix $(DESTDIR),$(BIN) $(UNIT_FILE) $(MAN) $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION) $(RULES))
 	$(Q)rm -rf $(DESTDIR)$(DOC)
 
 clean:
