@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Packets that the kernel here drops: for each way to lose one its name, direction and tuple. */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/pkt_cls.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -129,13 +135,12 @@ static void forward(void **state)
 	watch("drop");
 	need("ip netns add hs-drop && ip netns delete hs-drop");
 	need("ip link add hs0 type veth peer name hs1 && ip link delete hs0");
-	need("ip link add hs2 type dummy && ip link delete hs2");
 	rule("forward", "tcp dport 9 drop");
 	run("ip link add hs0 type veth peer name hs1 && ip netns add hs-drop && ip link set hs1 netns hs-drop && "
-	    "ip address add 10.7.0.1/24 dev hs0 && ip link set hs0 up && sysctl -qw net.ipv4.ip_forward=1 && "
+	    "ip address add 10.7.0.1/24 dev hs0 && ip link set hs0 up && echo 1 >/proc/sys/net/ipv4/ip_forward && "
 	    "ip -n hs-drop address add 10.7.0.2/24 dev hs1 && ip -n hs-drop link set hs1 up && "
-	    "ip -n hs-drop route add default via 10.7.0.1 && ip link add hs2 type dummy && "
-	    "ip address add 10.8.0.1/24 dev hs2 && ip link set hs2 up");
+	    "ip -n hs-drop route add default via 10.7.0.1 && ip link add hs2 type veth peer name hs3 && "
+	    "ip address add 10.8.0.1/24 dev hs2 && ip link set hs2 up && ip link set hs3 up");
 	(void)!system("ip netns exec hs-drop timeout 5 bash -c ': <>/dev/tcp/10.8.0.9/9' 2>/dev/null & ");
 	drop = await_record(HS_EV_DROP, NULL, NULL);
 	from = drop->tuple.local_port;
@@ -152,20 +157,82 @@ static void queueing(void **state)
 {
 	(void)state;
 	watch("drop");
-	need("tc qdisc add dev lo root netem loss 100%");
+	need("tc qdisc add dev lo root blackhole");
 	syn_is_told(&v4, "QDISC_DROP", HS_DIRECTION_EGRESS);
 	syn_is_told(&v6, "QDISC_DROP", HS_DIRECTION_EGRESS);
+}
+
+/* A program in tc, as network plug-ins of containers have: it drops all that comes by. False: no such thing here. */
+static bool drop_in_tc(enum bpf_tc_attach_point point)
+{
+	static const struct bpf_insn shot[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex("lo"), .attach_point = point);
+	LIBBPF_OPTS(bpf_tc_opts, options,
+		    .prog_fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "shot", "GPL", shot, 2, NULL));
+	int error = bpf_tc_hook_create(&hook);
+
+	assert_true(options.prog_fd >= 0);
+	if (!error || error == -EEXIST)
+		error = bpf_tc_attach(&hook, &options);
+	close(options.prog_fd);
+	return !error;
 }
 
 static void traffic_control(void **state)
 {
 	(void)state;
 	watch("drop");
-	need("tc qdisc add dev lo clsact && tc filter add dev lo egress matchall action drop");
-	syn_is_told(&v4, "TC_EGRESS", HS_DIRECTION_EGRESS);
-	run("tc filter delete dev lo egress && tc filter add dev lo ingress matchall action drop");
+	if (!drop_in_tc(BPF_TC_INGRESS)) {
+		print_message("skip: no BPF programs in tc\n");
+		skip();
+	}
 	syn_is_told(&v4, "TC_INGRESS", HS_DIRECTION_INGRESS);
 	syn_is_told(&v6, "TC_INGRESS", HS_DIRECTION_INGRESS);
+	assert_true(drop_in_tc(BPF_TC_EGRESS));
+	syn_is_told(&v4, "TC_EGRESS", HS_DIRECTION_EGRESS);
+	syn_is_told(&v6, "TC_EGRESS", HS_DIRECTION_EGRESS);
+}
+
+/* A program of a cgroup refuses what its sockets send. */
+static void control_group(void **state)
+{
+	static const struct bpf_insn refuse[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_INET_EGRESS);
+	char path[64];
+	int group, program, status;
+	pid_t pid;
+
+	(void)state;
+	watch("drop");
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/hs-drop-%d",
+		 access("/sys/fs/cgroup/cgroup.procs", F_OK) ? "/unified" : "", getpid());
+	if (mkdir(path, 0700)) {
+		print_message("skip: no control group can be made: %s\n", strerror(errno));
+		skip();
+	}
+	group = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	program = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SKB, "refuse", "GPL", refuse, 2, &options);
+	assert_true(group >= 0 && program >= 0);
+	assert_int_equal(bpf_prog_attach(program, group, BPF_CGROUP_INET_EGRESS, 0), 0);
+	close(program);
+	pid = fork();
+	if (!pid) {
+		int procs = openat(group, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+		_exit(write(procs, "0", 1) != 1 || close(send_syn(&v4, PORT)));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(group);
+	rmdir(path);
+	assert_int_equal(status, 0);
+	assert_string_equal(((const struct hs_ev_drop *)await_record(HS_EV_DROP, NULL, NULL))->reason,
+			    "BPF_CGROUP_EGRESS");
 }
 
 /* A listener's own filter refuses what comes. */
@@ -427,6 +494,7 @@ int main(void)
 		cmocka_unit_test_teardown(forward, lift_rules),
 		cmocka_unit_test_teardown(queueing, lift_rules),
 		cmocka_unit_test_teardown(traffic_control, lift_rules),
+		cmocka_unit_test_teardown(control_group, lift_rules),
 		cmocka_unit_test_teardown(socket_filter, lift_rules),
 		cmocka_unit_test_teardown(data, lift_rules),
 		cmocka_unit_test_teardown(overflow, lift_rules),

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The snapshot pass: sockets older than the probe, who holds them, and listeners with their queues. */
 #include <poll.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <signal.h>
 #include <unistd.h>
@@ -136,6 +138,51 @@ static void younger_than_the_probe(void **state)
 	close(client);
 	close(server);
 	close(listener);
+}
+
+struct accepting {
+	int listener, fd;
+	pid_t tid;
+};
+
+static void *accept_in_thread(void *arg)
+{
+	struct accepting *accepting = arg;
+
+	accepting->tid = syscall(SYS_gettid);
+	accepting->fd = accept_from(accepting->listener);
+	return NULL;
+}
+
+/* Of its process's threads the one that accepted, though nobody followed that. */
+static void the_thread_that_accepted(void **state)
+{
+	const struct hs_ev_connection *record;
+	struct accepting accepting;
+	pthread_t thread;
+	uint64_t cookie;
+	uint16_t port;
+	int client;
+
+	(void)state;
+	watch("connection,accept,snapshot");
+	accepting.listener = listen_on(&v4, &port, 4);
+	client = connect_to(&v4, port);
+	assert_int_equal(pthread_create(&thread, NULL, accept_in_thread, &accepting), 0);
+	pthread_join(thread, NULL);
+	cookie = cookie_of(accepting.fd);
+	pass();
+	record = find_record(HS_EV_CONNECTION, is_sample, &cookie);
+	assert_non_null(record);
+	assert_int_equal(record->socket.pid, getpid());
+	assert_int_equal(record->socket.tid, accepting.tid);
+	assert_int_not_equal(accepting.tid, getpid());
+	cookie = cookie_of(client);
+	record = find_record(HS_EV_CONNECTION, is_sample, &cookie);
+	assert_int_equal(record->socket.tid, syscall(SYS_gettid));
+	close(client);
+	close(accepting.fd);
+	close(accepting.listener);
 }
 
 /* Once for each descriptor; the same process, the same socket. */
@@ -363,6 +410,7 @@ int main(void)
 		cmocka_unit_test_teardown(older_than_the_probe, unwatch),
 		cmocka_unit_test_teardown(older_than_the_probe_ipv6, unwatch),
 		cmocka_unit_test_teardown(younger_than_the_probe, unwatch),
+		cmocka_unit_test_teardown(the_thread_that_accepted, unwatch),
 		cmocka_unit_test_teardown(duplicated_descriptors, unwatch),
 		cmocka_unit_test_teardown(forked_holders, unwatch),
 		cmocka_unit_test_teardown(queues_of_listeners, unwatch),

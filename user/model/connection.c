@@ -212,16 +212,32 @@ static bool may_join(const struct hs_connection *connection, enum hs_side side, 
 		memcmp(connection->address[HS_CLIENT], connection->address[HS_SERVER], 16));
 }
 
-static struct hs_connection *find_joinable(struct hs_model *model, const struct hs_connection *key,
-					   enum hs_side side, uint32_t netns)
+/* Both ends are established within one round trip. UINT64_MAX: not known of both. */
+static uint64_t apart(const struct hs_connection *connection, enum hs_side side, uint64_t established_ns)
 {
+	uint64_t other_ns = connection->end[hs_other_side(side)].established_ns;
+
+	if (!established_ns || !other_ns)
+		return UINT64_MAX;
+	return established_ns > other_ns ? established_ns - other_ns : other_ns - established_ns;
+}
+
+/* Among those with this tuple the one that fits best in time, else the youngest. */
+static struct hs_connection *find_joinable(struct hs_model *model, const struct hs_connection *key,
+					   enum hs_side side, uint32_t netns, uint64_t established_ns)
+{
+	uint64_t best_apart = UINT64_MAX;
 	struct hs_connection *best = NULL;
 
 	for (struct hs_connection *c = find_tuple(model, key); c; c = c->same_tuple) {
+		uint64_t c_apart = apart(c, side, established_ns);
+
 		if (!may_join(c, side, netns))
 			continue;
-		if (!best || c->created_ns > best->created_ns)
+		if (!best || c_apart < best_apart || (c_apart == best_apart && c->created_ns > best->created_ns)) {
 			best = c;
+			best_apart = c_apart;
+		}
 	}
 	return best;
 }
@@ -235,7 +251,7 @@ static enum hs_side guess_side(struct hs_model *model, const struct hs_ev_socket
 	if (hs_listener_find(model, socket->tuple.netns, socket->tuple.local, socket->tuple.local_port))
 		return HS_SERVER;
 	key_of(socket, HS_SERVER, &key);
-	return find_joinable(model, &key, HS_SERVER, socket->tuple.netns) ? HS_SERVER : HS_CLIENT;
+	return find_joinable(model, &key, HS_SERVER, socket->tuple.netns, 0) ? HS_SERVER : HS_CLIENT;
 }
 
 /*
@@ -258,7 +274,8 @@ static struct hs_connection *make_counted(struct hs_model *model, const struct h
 	return connection;
 }
 
-static struct hs_connection *get(struct hs_model *model, const struct hs_ev_socket *socket, enum hs_side *side)
+static struct hs_connection *get(struct hs_model *model, const struct hs_ev_socket *socket, uint64_t established_ns,
+				 enum hs_side *side)
 {
 	struct hs_connection *connection = find_cookie(model, socket->cookie, side), key;
 	struct hs_end *end;
@@ -267,7 +284,7 @@ static struct hs_connection *get(struct hs_model *model, const struct hs_ev_sock
 		return connection;
 	*side = guess_side(model, socket);
 	key_of(socket, *side, &key);
-	connection = find_joinable(model, &key, *side, socket->tuple.netns);
+	connection = find_joinable(model, &key, *side, socket->tuple.netns, established_ns);
 	if (!connection)
 		connection = make_counted(model, &key, socket, *side);
 	if (!connection)
@@ -477,6 +494,14 @@ static void log_accept(struct hs_model *model, struct hs_connection *connection)
 		entry->duration_ns = server->accept_ns - connection->established_ns;
 }
 
+/* Where nobody follows events, the server's end tells who it is when others have been logged of it. */
+static void tell_who(struct hs_model *model, struct hs_connection *connection, const struct hs_end *end,
+		     bool known)
+{
+	if (!known && end->pid)
+		hs_log_amend(model, connection);
+}
+
 /* Told by a record of its own, or by the next one of its socket, whichever comes first. */
 static void accepted(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
 		     const struct hs_ev_socket *socket, uint64_t accept_ns)
@@ -501,15 +526,17 @@ int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *ev
 	struct hs_connection *connection;
 	struct hs_end *end;
 	enum hs_side side;
+	bool known;
 
 	if (event->socket.role == HS_ROLE_SERVER && event->socket.phase == HS_PHASE_CLOSE &&
 	    event->start_ns && !event->established_ns)
 		return 0; /* a child that the listener dropped before its handshake was done */
 	part_from_past(model, event);
-	connection = get(model, &event->socket, &side);
+	connection = get(model, &event->socket, event->established_ns, &side);
 	if (!connection)
 		return -ENOMEM;
 	end = &connection->end[side];
+	known = end->pid;
 	end->state = event->socket.state;
 	if (event->inode)
 		end->inode = event->inode;
@@ -533,21 +560,27 @@ int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *ev
 		closed(model, connection, side, event);
 		break;
 	}
+	tell_who(model, connection, end, known);
 	return 0;
 }
 
 int hs_accept_feed(struct hs_model *model, const struct hs_ev_socket *event)
 {
 	struct hs_connection *connection;
+	struct hs_end *end;
 	enum hs_side side;
+	bool known;
 
 	if (!event->tuple.remote_port)
 		return 0; /* reset before it was accepted: the socket has no peer any more */
-	connection = get(model, event, &side);
+	connection = get(model, event, 0, &side);
 	if (!connection)
 		return -ENOMEM;
-	connection->end[side].state = event->state;
+	end = &connection->end[side];
+	known = end->pid;
+	end->state = event->state;
 	accepted(model, connection, side, event, event->event.time_ns);
+	tell_who(model, connection, end, known);
 	return 0;
 }
 

@@ -4,10 +4,15 @@
 
 #include "model/private.h"
 
-static void clear(struct hs_model *model, struct hs_log_entry *entry)
+static void unref_ends(struct hs_model *model, struct hs_log_entry *entry)
 {
 	hs_workload_unref(model, entry->end[HS_CLIENT].workload);
 	hs_workload_unref(model, entry->end[HS_SERVER].workload);
+}
+
+static void clear(struct hs_model *model, struct hs_log_entry *entry)
+{
+	unref_ends(model, entry);
 	memset(entry, 0, sizeof(*entry));
 }
 
@@ -37,7 +42,7 @@ void hs_log_end(struct hs_model *model, struct hs_log_end *end, const uint8_t ad
 		memcpy(end->comm, process->comm, sizeof(end->comm));
 }
 
-void hs_log_ends(struct hs_model *model, struct hs_log_entry *entry, const struct hs_connection *connection)
+static void write_ends(struct hs_model *model, struct hs_log_entry *entry, const struct hs_connection *connection)
 {
 	struct hs_workload *workload[HS_SIDES];
 
@@ -45,6 +50,26 @@ void hs_log_ends(struct hs_model *model, struct hs_log_entry *entry, const struc
 	for (int side = 0; side < HS_SIDES; side++)
 		hs_log_end(model, &entry->end[side], connection->address[side], connection->port[side],
 			   connection->end[side].pid, connection->end[side].netns, workload[side]);
+}
+
+void hs_log_ends(struct hs_model *model, struct hs_log_entry *entry, struct hs_connection *connection)
+{
+	write_ends(model, entry, connection);
+	entry->previous = connection->log_number;
+	connection->log_number = entry->number;
+}
+
+void hs_log_amend(struct hs_model *model, const struct hs_connection *connection)
+{
+	for (uint64_t number = connection->log_number; number;) {
+		struct hs_log_entry *entry = &model->log[number % model->config.max_events];
+
+		if (entry->number != number)
+			return; /* forgotten, with those before */
+		unref_ends(model, entry);
+		write_ends(model, entry, connection);
+		number = entry->previous;
+	}
 }
 
 const struct hs_log_entry *hs_model_log(const struct hs_model *model, uint64_t from)

@@ -234,6 +234,7 @@ struct hs_connection {
 		uint8_t resets[HS_SIDES];
 	} accounted;
 	uint64_t created_ns;
+	uint64_t log_number; /* of its last entry in the log; 0: none */
 	uint64_t stuck_ns;  /* since when it seems to hang; 0: it does not */
 	enum hs_cause counted_stuck; /* for which a finding counts it */
 	bool stuck_told;    /* … if one does */
@@ -294,6 +295,7 @@ struct hs_log_end {
 
 struct hs_log_entry {
 	uint64_t number; /* 1, 2, 3 …: gaps tell a reader what it missed */
+	uint64_t previous; /* number of the last one of the same connection; 0: none */
 	uint64_t time_ns;
 	enum hs_log_type type;
 	struct hs_log_end end[HS_SIDES];

@@ -238,7 +238,9 @@ void hs_finding_free_all(struct hs_model *model);
 /* A new entry with number and time; fill it at once. */
 struct hs_log_entry *hs_log_add(struct hs_model *model, enum hs_log_type type, uint64_t time_ns);
 /* Both ends of an entry from a connection. */
-void hs_log_ends(struct hs_model *model, struct hs_log_entry *entry, const struct hs_connection *connection);
+void hs_log_ends(struct hs_model *model, struct hs_log_entry *entry, struct hs_connection *connection);
+/* The entries that it has, with its ends as they are known now; who followed has read them as they were. */
+void hs_log_amend(struct hs_model *model, const struct hs_connection *connection);
 /* One end of an entry; the reference moves into it. */
 void hs_log_end(struct hs_model *model, struct hs_log_end *end, const uint8_t address[16], uint16_t port,
 		uint32_t pid, uint32_t netns, struct hs_workload *workload);
