@@ -135,7 +135,10 @@ static __always_inline int hs_task_send(struct hs_scratch *scratch, struct task_
 
 	length = bpf_probe_read_kernel_str(scratch->text, HS_EXE_LEN,
 					   BPF_CORE_READ(task, mm, exe_file, f_path.dentry, d_name.name));
-	at = length > 0 && length <= HS_EXE_LEN ? length : 0;
+	at = length & 127;
+	barrier_var(at); /* or the bound is checked on a copy, and 6.1 does not see through that */
+	if (length < 0 || at > HS_EXE_LEN)
+		at = 0;
 	process->exe_len = at;
 	at = hs_args_text(scratch->text, at, task);
 	process->args_len = at - process->exe_len;
