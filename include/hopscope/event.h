@@ -24,7 +24,7 @@
 enum hs_event_kind {
 	HS_EV_PROCESS = 1,    /* struct hs_ev_process: who a process is, before its first socket event */
 	HS_EV_CONNECTION = 2, /* struct hs_ev_connection: a connection opened, closed, or as it stands now */
-	HS_EV_ACCEPT = 3,     /* struct hs_ev_socket: accept() returned this connection */
+	HS_EV_ACCEPT = 3,     /* struct hs_ev_socket: accept() returned it; only while somebody follows, or it is not known */
 	HS_EV_LISTENER = 4,   /* struct hs_ev_listener: a listener opened, closed, or as it stands now */
 	HS_EV_RETRANSMIT = 5, /* struct hs_ev_retransmit */
 	HS_EV_RESET = 6,      /* struct hs_ev_reset */

@@ -17,6 +17,7 @@ LOST = {
     "reset_received": "resets received",
     "reset_sent": "resets sent",
     "socket_error": "no error events",
+    "drop": "drops on this node",
     "snapshot": "only connections opened after the agent",
 }
 
