@@ -71,6 +71,7 @@ static __always_inline int hs_connect_failed(const struct sock *sk, const struct
 		return 0;
 	}
 	event->socket.tuple.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	event->socket.tuple.local_port = BPF_CORE_READ(sk, __sk_common.skc_num); /* bound before; else 0 */
 	event->socket.pid = task >> 32;
 	event->socket.tid = (__u32)task;
 	event->socket.role = HS_ROLE_CLIENT;

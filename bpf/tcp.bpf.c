@@ -48,15 +48,18 @@ static __always_inline void hs_send_open(struct sock *sk, const struct tcp_sock 
 	hs_submit(connection);
 }
 
-static __always_inline void hs_send_close(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
+/* A connection in full: closed, or abandoned. */
+static __always_inline void hs_send_full(struct sock *sk, const struct tcp_sock *tp, __u8 phase,
+					  struct hs_sock *state)
 {
 	struct hs_ev_connection *connection =
 		hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 
 	if (!connection)
 		return;
-	hs_connection_fill(connection, sk, tp, HS_PHASE_CLOSE, state);
-	connection->socket.state = TCP_CLOSE;
+	hs_connection_fill(connection, sk, tp, phase, state);
+	if (phase == HS_PHASE_CLOSE)
+		connection->socket.state = TCP_CLOSE;
 	hs_tcp_fill(&connection->tcp, tp, connection->socket.role, state);
 	state->closed_ns = connection->socket.event.time_ns;
 	hs_submit(connection);
@@ -142,6 +145,19 @@ static __always_inline bool hs_is_in_close(const struct sock *sk, __u8 old_state
 }
 
 /* Closed without a FIN, by the application: a SYN that it no longer waits for, or a reset. */
+/* What it had sent is neither acknowledged nor likely to be soon: that its application gave up is news. */
+static __always_inline bool hs_hangs(const struct tcp_sock *tp)
+{
+	return tp->write_seq != tp->snd_una && (tp->inet_conn.icsk_retransmits || !tp->snd_wnd);
+}
+
+static __always_inline void hs_fin_sent(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
+{
+	hs_closing(state);
+	if (state->closer_pid && hs_hangs(tp))
+		hs_send_full(sk, tp, HS_PHASE_ABANDONED, state);
+}
+
 static __always_inline void hs_closing_at_once(const struct sock *sk, const struct tcp_sock *tp, __u8 old_state,
 					       struct hs_sock *state)
 {
@@ -166,7 +182,7 @@ static __always_inline void hs_closed(struct sock *sk, const struct tcp_sock *tp
 	else {
 		if (hs_is_in_close(sk, old_state))
 			hs_closing_at_once(sk, tp, old_state, state);
-		hs_send_close(sk, tp, state);
+		hs_send_full(sk, tp, HS_PHASE_CLOSE, state);
 	}
 }
 
@@ -236,7 +252,7 @@ static __always_inline int hs_state_changed(struct sock *sk, int old_state, int 
 	else if (new_state == TCP_CLOSE)
 		hs_closed(sk, tp, old_state, state);
 	else
-		hs_closing(state);
+		hs_fin_sent(sk, tp, state);
 	state->handled = new_state;
 	return 0;
 }

@@ -59,6 +59,7 @@ enum hs_phase {
 	HS_PHASE_OPEN = 1,   /* connection: established; listener: listen() */
 	HS_PHASE_CLOSE = 2,  /* it reached TCP_CLOSE: the last record with this cookie */
 	HS_PHASE_SAMPLE = 3, /* a snapshot pass met it */
+	HS_PHASE_ABANDONED = 4, /* its application closed it while it hung; the kernel may try on for long */
 };
 
 /* The local end of a socket. cookie is the kernel's socket cookie (0: the socket has none yet). */

@@ -436,6 +436,13 @@ static bool other_end_expected(struct hs_model *model, const struct hs_connectio
 						   connection->port[HS_SERVER]);
 }
 
+static void take_closer(struct hs_end *end, const struct hs_ev_connection *event)
+{
+	end->closer = event->closer_pid;
+	end->closer_exit = event->closer_exit;
+	end->close = event->close;
+}
+
 static void closed(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
 		   const struct hs_ev_connection *event)
 {
@@ -447,14 +454,14 @@ static void closed(struct hs_model *model, struct hs_connection *connection, enu
 	if (!connection->error)
 		connection->error = event->tcp.error;
 	end->closed_ns = event->socket.event.time_ns;
-	end->closer = event->closer_pid;
-	end->closer_exit = event->closer_exit;
-	end->close = event->close;
+	take_closer(end, event);
 	if (event->closer_pid && event->closer_pid != end->pid)
 		own(model, end, event->closer_pid, event->closer_tid); /* who used it last */
 	if (side == HS_CLIENT && event->socket.old_state == SYN_SENT)
 		connection->reason = hs_reason_of_close(event->tcp.error,
 							event->tcp.retransmits || event->tcp.total_retrans);
+	if (connection->reason == HS_REASON_CANCELLED && hs_was_rejected(model, connection))
+		connection->reason = HS_REASON_REFUSED;
 	if (!connection->reason && connection->established)
 		hs_finding_close(model, connection, side, event->socket.old_state);
 	log_close(model, connection, side);
@@ -466,6 +473,13 @@ static void closed(struct hs_model *model, struct hs_connection *connection, enu
 	} else {
 		enlist(model, connection, HS_LIST_LINGERING);
 	}
+}
+
+static void abandoned(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
+		      const struct hs_ev_connection *event)
+{
+	take_closer(&connection->end[side], event);
+	hs_finding_abandoned(model, connection, side);
 }
 
 /* A socket may connect again, and keeps its cookie: from here on that is of the new connection. */
@@ -554,6 +568,9 @@ int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *ev
 		sampled(model, end, &event->socket);
 		if (connection->edge)
 			hs_account(model, connection);
+		break;
+	case HS_PHASE_ABANDONED:
+		abandoned(model, connection, side, event);
 		break;
 	case HS_PHASE_CLOSE:
 		own(model, end, end->pid ? 0 : event->socket.pid, event->socket.tid);
@@ -664,6 +681,8 @@ static void finish_before(struct hs_model *model, uint64_t closed_ns)
 	DL_FOREACH_SAFE(model->lingering, connection, next) {
 		bool expected = other_end_expected(model, connection);
 
+		if (connection->waited && connection->closed_ns < closed_ns)
+			hs_finding_waited(model, connection);
 		if (connection->closed_ns < closed_ns && !half_closed(connection) &&
 		    (!expected || connection->closed_ns + EXPECTED_NS < model->now_ns))
 			finish(model, connection);

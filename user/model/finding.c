@@ -406,38 +406,96 @@ enum hs_cause hs_finding_connect(struct hs_model *model, const struct hs_connect
 	return verdict.cause;
 }
 
-void hs_finding_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side, uint8_t old_state)
+/* An established connection has failed: that is one of its edge's failures, and a finding. */
+static void fail(struct hs_case *c, struct hs_connection *connection, const struct hs_verdict *verdict)
 {
+	struct hs_model *model = c->model;
 	struct hs_workload *workload[HS_SIDES];
-	struct hs_verdict verdict;
 	struct hs_finding *finding;
-	struct hs_case c;
 
-	if (connection->failed || hs_is_own(model, connection) ||
-	    (!connection->end[side].tcp.error && connection->end[side].tcp.last_sent_ms < 1000))
-		return; /* the other end has told it; or there is nothing to look into */
-	hs_case_make(model, connection, &c);
-	verdict = hs_verdict_of_close(&c, side, old_state);
-	if (!verdict.reason)
-		return;
 	connection->failed = true;
 	take_back_stuck(model, connection);
-	finding = take(&c, &verdict);
+	finding = take(c, verdict);
 	if (finding)
 		finding->count++;
 	hs_ends(model, connection, workload);
 	hs_failures_add(model, &hs_edge_get(model, workload[HS_CLIENT], workload[HS_SERVER],
 					    connection->port[HS_SERVER])->connection_failures,
-			verdict.reason, verdict.cause);
+			verdict->reason, verdict->cause);
 	hs_workload_unref(model, workload[HS_CLIENT]);
 	hs_workload_unref(model, workload[HS_SERVER]);
+}
+
+#define REJECTED_NS (SECOND / 50)
+
+/*
+ * A reject rule answers inside connect(), and a client that does not block asks for the error
+ * itself: then the socket closes without one. The rule dropped the SYN too, and that was seen.
+ */
+bool hs_was_rejected(struct hs_model *model, const struct hs_connection *connection)
+{
+	enum hs_side of_client;
+	const struct hs_signals *signals =
+		hs_signals_find(model, connection->address[HS_CLIENT], connection->port[HS_CLIENT],
+				connection->address[HS_SERVER], connection->port[HS_SERVER], &of_client);
+
+	return signals && signals->seen_ns >= connection->start_ns &&
+	       !strncmp(signals->from[of_client].drop.reason, "NETFILTER", 9) &&
+	       connection->closed_ns < connection->start_ns + REJECTED_NS;
+}
+
+void hs_finding_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side, uint8_t old_state)
+{
+	const struct hs_end *end = &connection->end[side];
+	struct hs_verdict verdict;
+	struct hs_case c;
+
+	if (connection->failed || hs_is_own(model, connection) ||
+	    (!end->tcp.error && end->tcp.last_sent_ms < 1000 && !(end->closer_exit & HS_CLOSER_EXITING)))
+		return; /* the other end has told it; or there is nothing to look into */
+	hs_case_make(model, connection, &c);
+	verdict = hs_verdict_of_close(&c, side, old_state);
+	if (!verdict.reason)
+		return;
+	if (verdict.ended_by == HS_ENDED_PENDING)
+		connection->waited = true;
+	else
+		fail(&c, connection, &verdict);
+}
+
+void hs_finding_abandoned(struct hs_model *model, struct hs_connection *connection, enum hs_side side)
+{
+	struct hs_verdict verdict;
+	struct hs_case c;
+
+	if (connection->failed || hs_is_own(model, connection))
+		return;
+	hs_case_make(model, connection, &c);
+	verdict = hs_verdict_of_abandoned(&c, side);
+	fail(&c, connection, &verdict);
+}
+
+void hs_finding_waited(struct hs_model *model, struct hs_connection *connection)
+{
+	const struct hs_end *server = &connection->end[HS_SERVER];
+	struct hs_verdict verdict;
+	struct hs_case c;
+
+	connection->waited = false;
+	if (connection->failed || server->closed || server->closer)
+		return;
+	hs_case_make(model, connection, &c);
+	if (!c.server_is_here)
+		return; /* nobody knows whether it ever answers */
+	verdict = hs_verdict_of_wait(&c);
+	fail(&c, connection, &verdict);
 }
 
 enum hs_cause hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
 			       struct hs_workload *workload[HS_SIDES])
 {
 	const struct hs_ev_socket *socket = &event->socket;
-	struct hs_verdict verdict = hs_verdict_of_error(event->error);
+	struct hs_verdict verdict = hs_verdict_of_error(event->error, socket->tuple.local_port);
 	struct hs_finding_key key;
 	struct hs_finding *finding;
 
@@ -468,7 +526,7 @@ static bool is_unaccepted(struct hs_model *model, const struct hs_connection *co
 	const struct hs_end *client = &connection->end[HS_CLIENT];
 	const struct hs_listener *listener;
 
-	if (!client->here || client->closed || connection->end[HS_SERVER].pid || connection->older ||
+	if (!hs_is_met(model, client) || connection->end[HS_SERVER].pid || connection->older ||
 	    !connection->established_ns || connection->established_ns + STUCK_NS > model->now_ns)
 		return false;
 	listener = hs_listener_reached(model, client->netns, connection->address[HS_SERVER],
@@ -476,11 +534,11 @@ static bool is_unaccepted(struct hs_model *model, const struct hs_connection *co
 	return listener && listener->backlog;
 }
 
-static bool is_slow(const struct hs_end *end)
+static bool is_slow(const struct hs_model *model, const struct hs_end *end)
 {
 	const struct hs_tcp *tcp = &end->tcp;
 
-	if (!end->here || end->closed)
+	if (!hs_is_met(model, end))
 		return false;
 	if (end->state == SYN_SENT)
 		return tcp->retransmits;
@@ -488,18 +546,18 @@ static bool is_slow(const struct hs_end *end)
 	       (tcp->unread_bytes > 1 && tcp->last_received_ms >= STUCK_NS / 1000000);
 }
 
-static bool is_half_closed(const struct hs_end *end)
+static bool is_half_closed(const struct hs_model *model, const struct hs_end *end)
 {
-	return end->here && !end->closed && end->state == CLOSE_WAIT;
+	return hs_is_met(model, end) && end->state == CLOSE_WAIT;
 }
 
 /* Cheap, for every connection: is it worth a closer look? */
 static bool looks_stuck(struct hs_model *model, struct hs_connection *connection)
 {
 	const struct hs_end *client = &connection->end[HS_CLIENT], *server = &connection->end[HS_SERVER];
-	bool slow = is_slow(client) || is_slow(server) || is_unaccepted(model, connection);
+	bool slow = is_slow(model, client) || is_slow(model, server) || is_unaccepted(model, connection);
 
-	if (connection->own || connection->closed_ns || (!slow && !is_half_closed(client) && !is_half_closed(server))) {
+	if (connection->own || (!slow && !is_half_closed(model, client) && !is_half_closed(model, server))) {
 		connection->stuck_ns = 0;
 		return false;
 	}

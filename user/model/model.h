@@ -239,6 +239,7 @@ struct hs_connection {
 	enum hs_cause counted_stuck; /* for which a finding counts it */
 	bool stuck_told;    /* … if one does */
 	bool failed;        /* told as a failure */
+	bool waited;        /* its client closed without an answer: what its server does then will tell */
 	enum { HS_LIST_NONE, HS_LIST_UNSETTLED, HS_LIST_LINGERING, HS_LIST_DONE } list;
 	struct hs_connection *prev, *next; /* in that list */
 	struct hs_connection *same_tuple;

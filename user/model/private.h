@@ -221,12 +221,21 @@ void hs_case_make(struct hs_model *model, const struct hs_connection *connection
 struct hs_verdict hs_verdict_of_connect(struct hs_case *c);                       /* connection->reason is set */
 struct hs_verdict hs_verdict_of_close(struct hs_case *c, enum hs_side victim, uint8_t old_state);
 struct hs_verdict hs_verdict_of_stuck(struct hs_case *c);
-struct hs_verdict hs_verdict_of_error(int error);                                 /* before a SYN was made */
+struct hs_verdict hs_verdict_of_abandoned(struct hs_case *c, enum hs_side side);
+struct hs_verdict hs_verdict_of_wait(struct hs_case *c);
+/* Before a SYN was made. local_port: that it was bound to, or 0. */
+struct hs_verdict hs_verdict_of_error(int error, uint16_t local_port);
 
 /* finding.c */
 enum hs_cause hs_finding_connect(struct hs_model *model, const struct hs_connection *connection);
 void hs_finding_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
 		      uint8_t old_state);
+/* Its application has closed that end while it hung. */
+void hs_finding_abandoned(struct hs_model *model, struct hs_connection *connection, enum hs_side side);
+/* A moment after the client closed without an answer. */
+void hs_finding_waited(struct hs_model *model, struct hs_connection *connection);
+/* Closed at once without an error: was it an error that only the application got to see? */
+bool hs_was_rejected(struct hs_model *model, const struct hs_connection *connection);
 enum hs_cause hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
 			       struct hs_workload *workload[HS_SIDES]);
 /* Look at all live connections: which hang? After every pass. */
@@ -249,6 +258,12 @@ void hs_log_free(struct hs_model *model);
 static inline enum hs_side hs_other_side(enum hs_side side)
 {
 	return side == HS_CLIENT ? HS_SERVER : HS_CLIENT;
+}
+
+/* Met by this pass: what nobody holds any more is not seen, and says nothing new. */
+static inline bool hs_is_met(const struct hs_model *model, const struct hs_end *end)
+{
+	return end->here && !end->closed && !end->closer && end->pass == model->pass;
 }
 
 static inline double hs_seconds(uint64_t from_ns, uint64_t to_ns)

@@ -13,6 +13,7 @@
 #define WAITED_MS 1000     /* an application that gives up has waited for so long at least */
 #define UNREAD_MS 5000     /* data that nobody reads for so long */
 #define UNACCEPTED_NS (3 * SECOND)
+#define LATER_NS (SECOND / 100) /* not what was under way already */
 #define STATUS_NS SECOND     /* what a process did before that is of the past */
 #define MANY_RTOS 2        /* a second timeout is no accident of one packet */
 
@@ -228,7 +229,10 @@ static void judge_refusal(const struct hs_case *c, struct hs_verdict *verdict)
 	bool reset = c->from[HS_CLIENT]->resets_received || end_of(c, HS_CLIENT)->tcp.resets_received;
 
 	verdict->ended_by = HS_ENDED_PEER;
-	if (!reset)
+	if (has_prefix(c->from[HS_CLIENT]->drop.reason, "NETFILTER"))
+		decide(verdict, HS_CAUSE_REJECTED, /* the rule that answered also dropped the SYN */
+		       c->connection->error ? HS_CONFIDENCE_PROVED : HS_CONFIDENCE_INFERRED);
+	else if (!reset)
 		proved(verdict, HS_CAUSE_REJECTED); /* by ICMP: nothing else gives this error without a reset */
 	else if (c->from[HS_SERVER]->resets_sent || (c->server_is_here && !c->listener))
 		proved(verdict, HS_CAUSE_NO_LISTENER);
@@ -245,8 +249,6 @@ static void judge_unreachable(const struct hs_case *c, struct hs_verdict *verdic
 		return;
 	verdict->ended_by = HS_ENDED_PEER;
 	inferred(verdict, HS_CAUSE_HOST_UNREACHABLE);
-	if (c->model->counters.events[HS_EV_DROP])
-		verdict->confidence = HS_CONFIDENCE_PROVED; /* drops are told here, and there was none */
 }
 
 struct hs_verdict hs_verdict_of_connect(struct hs_case *c)
@@ -281,7 +283,7 @@ struct hs_verdict hs_verdict_of_connect(struct hs_case *c)
 	return verdict;
 }
 
-struct hs_verdict hs_verdict_of_error(int error)
+struct hs_verdict hs_verdict_of_error(int error, uint16_t local_port)
 {
 	struct hs_verdict verdict = {
 		.reason = hs_reason_of_error(error), .ended_by = HS_ENDED_LOCAL, .stage = HS_STAGE_CONNECT,
@@ -293,7 +295,8 @@ struct hs_verdict hs_verdict_of_error(int error)
 		proved(&verdict, HS_CAUSE_NO_ROUTE);
 		break;
 	case EADDRNOTAVAIL:
-		proved(&verdict, HS_CAUSE_PORTS_EXHAUSTED);
+		/* A bound socket needs no port: the connection itself exists already. */
+		proved(&verdict, local_port ? HS_CAUSE_ADDRESS_IN_USE : HS_CAUSE_PORTS_EXHAUSTED);
 		break;
 	case EADDRINUSE:
 		proved(&verdict, HS_CAUSE_ADDRESS_IN_USE);
@@ -370,6 +373,13 @@ static bool was_idle(const struct hs_tcp *tcp)
 	return tcp->last_received_ms > IDLE_MS && tcp->last_sent_ms < FRESH_MS;
 }
 
+static bool closed_before_last_write(const struct hs_case *c, const struct hs_end *sender,
+				     const struct hs_end *victim)
+{
+	return sender->closer &&
+	       sender->closed_ns + victim->tcp.last_sent_ms * 1000000ull + LATER_NS < c->model->now_ns;
+}
+
 static void judge_reset_from_here(const struct hs_case *c, const struct hs_end *sender, const struct hs_end *victim,
 				  struct hs_verdict *verdict)
 {
@@ -379,8 +389,12 @@ static void judge_reset_from_here(const struct hs_case *c, const struct hs_end *
 		proved(verdict, HS_CAUSE_RESET_BY_LINGER);
 	else if (sender->close & HS_CLOSE_UNREAD)
 		proved(verdict, HS_CAUSE_RESET_UNREAD_DATA);
-	else if (sender->closed && was_idle(&victim->tcp))
+	else if (sender->closed && (was_idle(&victim->tcp) || closed_before_last_write(c, sender, victim)))
 		proved(verdict, HS_CAUSE_STALE_CONNECTION);
+	else if (sender->closed && !sender->pid)
+		inferred(verdict, HS_CAUSE_PEER_PROCESS_DIED); /* nobody had accepted it: its listener went */
+	else if (was_idle(&victim->tcp))
+		inferred(verdict, HS_CAUSE_STALE_CONNECTION);
 	else if (sender->closed)
 		inferred(verdict, HS_CAUSE_RESET_UNREAD_DATA); /* it came after the close */
 	else if (!c->from[sender == end_of(c, HS_CLIENT) ? HS_CLIENT : HS_SERVER]->resets_sent)
@@ -394,7 +408,9 @@ static void judge_reset(struct hs_case *c, enum hs_side victim, struct hs_verdic
 
 	verdict->reason = HS_REASON_RESET;
 	verdict->ended_by = HS_ENDED_PEER;
-	if (victim == HS_CLIENT && !sender->here && c->listener && moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS)) {
+	if (victim == HS_CLIENT && !sender->here &&
+	    (has_prefix(c->from[HS_CLIENT]->drop.reason, "TCP_LISTEN_OVERFLOW") ||
+	     (c->listener && moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS)))) {
 		verdict->stage = HS_STAGE_ACCEPT;
 		proved(verdict, HS_CAUSE_RESET_ON_OVERFLOW);
 	} else if (sender->here) {
@@ -410,29 +426,79 @@ static void judge_reset(struct hs_case *c, enum hs_side victim, struct hs_verdic
 static bool gave_up_waiting(const struct hs_case *c, enum hs_side side)
 {
 	const struct hs_end *client = end_of(c, HS_CLIENT), *server = end_of(c, HS_SERVER);
-	const struct hs_edge *edge = c->connection->edge;
-	bool answers = (edge && edge->received_bytes) || client->tcp.bytes_received || c->server_is_here;
 
-	return side == HS_CLIENT && client->closer && !server->closer && client->tcp.bytes_acked && answers &&
-	       !client->tcp.unacked_bytes && !client->tcp.retransmits &&
-	       client->tcp.last_sent_ms >= WAITED_MS &&
+	return side == HS_CLIENT && client->closer && !server->closer && client->tcp.bytes_acked &&
+	       !client->tcp.unacked_bytes && !client->tcp.retransmits && client->tcp.last_sent_ms >= WAITED_MS &&
 	       (!client->tcp.bytes_received || client->tcp.last_received_ms > client->tcp.last_sent_ms);
+}
+
+/* Some clients only send, and wait for nothing. A server that answers has done so before. */
+static bool answers(const struct hs_case *c)
+{
+	const struct hs_edge *edge = c->connection->edge;
+
+	return (edge && edge->received_bytes) || end_of(c, HS_CLIENT)->tcp.bytes_received;
+}
+
+/* What is there to read; a FIN counts in the kernel's figure. */
+static uint32_t unread(const struct hs_end *end)
+{
+	uint32_t fin = !!(end->tcp.fin & HS_FIN_RECEIVED) || end->state == CLOSE_WAIT || end->state == LAST_ACK;
+
+	return end->tcp.unread_bytes > fin ? end->tcp.unread_bytes - fin : 0;
 }
 
 static void judge_wait(struct hs_case *c, struct hs_verdict *verdict)
 {
 	const struct hs_end *server = end_of(c, HS_SERVER);
+	bool accepted = server->here && server->pid;
 
 	verdict->reason = HS_REASON_ABORTED;
 	verdict->ended_by = HS_ENDED_APPLICATION;
-	if (c->server_is_here && fds_exhausted(c, HS_SERVER) && stage_of(c) == HS_STAGE_ACCEPT)
+	if (accepted && server->tcp.unacked_bytes && server->tcp.retransmits)
+		judge_loss(c, HS_SERVER, verdict); /* it has answered, and that does not get through */
+	else if (c->server_is_here && !accepted && fds_exhausted(c, HS_SERVER))
 		proved(verdict, HS_CAUSE_FD_EXHAUSTED);
-	else if (server->here && server->pid && server->tcp.unread_bytes)
+	else if (c->listener && !accepted && c->listener->backlog > c->listener->backlog_limit)
+		proved(verdict, HS_CAUSE_ACCEPT_QUEUE_FULL);
+	else if (accepted && unread(server))
 		proved(verdict, HS_CAUSE_LOCAL_NOT_READING);
-	else if (server->here && server->pid)
+	else if (accepted)
 		proved(verdict, HS_CAUSE_SERVER_THINKING);
 	else
 		inferred(verdict, HS_CAUSE_SERVER_THINKING);
+}
+
+/* Its process was killed, or failed, with a request that it had got and not answered. */
+static bool died_with_a_request(const struct hs_case *c, enum hs_side side)
+{
+	const struct hs_end *server = end_of(c, HS_SERVER);
+
+	return side == HS_SERVER && (server->closer_exit & HS_CLOSER_EXITING) &&
+	       (server->closer_exit & HS_CLOSER_STATUS) && !end_of(c, HS_CLIENT)->closer &&
+	       server->tcp.bytes_received &&
+	       (!server->tcp.bytes_acked || server->tcp.last_received_ms < server->tcp.last_sent_ms);
+}
+
+struct hs_verdict hs_verdict_of_wait(struct hs_case *c)
+{
+	struct hs_verdict verdict = { .stage = stage_of(c) };
+
+	judge_wait(c, &verdict);
+	return verdict;
+}
+
+struct hs_verdict hs_verdict_of_abandoned(struct hs_case *c, enum hs_side side)
+{
+	struct hs_verdict verdict = {
+		.reason = HS_REASON_ABORTED, .ended_by = HS_ENDED_APPLICATION, .stage = stage_of(c),
+	};
+
+	if (window_is_closed(end_of(c, side)))
+		proved(&verdict, HS_CAUSE_PEER_NOT_READING);
+	else
+		judge_loss(c, side, &verdict);
+	return verdict;
 }
 
 /* Did its application get to know? Once it has closed the socket, it does not. */
@@ -448,8 +514,15 @@ struct hs_verdict hs_verdict_of_close(struct hs_case *c, enum hs_side victim, ui
 
 	switch (error) {
 	case 0:
-		if (gave_up_waiting(c, victim))
+		if (died_with_a_request(c, victim)) {
+			verdict.reason = HS_REASON_ABORTED;
+			verdict.ended_by = HS_ENDED_PEER;
+			proved(&verdict, HS_CAUSE_PEER_PROCESS_DIED);
+		} else if (gave_up_waiting(c, victim)) {
 			judge_wait(c, &verdict);
+			if (!answers(c))
+				verdict.ended_by = HS_ENDED_PENDING; /* if the server closes now, all is well */
+		}
 		break;
 	case ECONNRESET:
 	case EPIPE:
@@ -480,7 +553,7 @@ static bool stuck_sending(struct hs_case *c, enum hs_side side, struct hs_verdic
 {
 	const struct hs_end *end = end_of(c, side);
 
-	if (!end->here || end->closed || !end->tcp.unacked_bytes || end->state == SYN_SENT)
+	if (!hs_is_met(c->model, end) || !end->tcp.unacked_bytes || end->state == SYN_SENT)
 		return false;
 	if (window_is_closed(end)) {
 		proved(verdict, HS_CAUSE_PEER_NOT_READING);
@@ -496,7 +569,7 @@ static bool stuck_unread(struct hs_case *c, enum hs_side side, struct hs_verdict
 {
 	const struct hs_end *end = end_of(c, side);
 
-	if (!end->here || end->closed || end->tcp.unread_bytes < 2 || end->tcp.last_received_ms < UNREAD_MS)
+	if (!hs_is_met(c->model, end) || !unread(end) || end->tcp.last_received_ms < UNREAD_MS)
 		return false;
 	status_of(c, side);
 	proved(verdict, HS_CAUSE_LOCAL_NOT_READING);
@@ -508,7 +581,7 @@ static bool stuck_unaccepted(struct hs_case *c, struct hs_verdict *verdict)
 	const struct hs_listener *listener = c->listener;
 	const struct hs_end *client = end_of(c, HS_CLIENT), *server = end_of(c, HS_SERVER);
 
-	if (!client->here || client->closed || server->pid || c->connection->older || !listener ||
+	if (!hs_is_met(c->model, client) || server->pid || c->connection->older || !listener ||
 	    !listener->backlog || listener->oldest_wait_ns < UNACCEPTED_NS ||
 	    c->connection->established_ns + UNACCEPTED_NS > c->model->now_ns)
 		return false;
@@ -526,7 +599,7 @@ static bool stuck_leaking(struct hs_case *c, enum hs_side side, struct hs_verdic
 {
 	const struct hs_end *end = end_of(c, side);
 
-	if (!end->here || end->closed || end->state != CLOSE_WAIT)
+	if (!hs_is_met(c->model, end) || end->state != CLOSE_WAIT)
 		return false;
 	if (!c->connection->stuck_ns || c->connection->stuck_ns + c->model->config.close_wait_ns > c->model->now_ns)
 		return false;
@@ -539,7 +612,7 @@ struct hs_verdict hs_verdict_of_stuck(struct hs_case *c)
 	const struct hs_end *client = end_of(c, HS_CLIENT);
 	struct hs_verdict verdict = { .reason = HS_REASON_STUCK, .ended_by = HS_ENDED_PENDING };
 
-	if (client->here && client->state == SYN_SENT && client->tcp.retransmits) {
+	if (hs_is_met(c->model, client) && client->state == SYN_SENT && client->tcp.retransmits) {
 		verdict.stage = HS_STAGE_CONNECT;
 		judge_silence(c, &verdict);
 		return verdict;

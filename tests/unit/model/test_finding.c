@@ -608,13 +608,11 @@ static void zero_window_limit(void **state)
 	is_verdict("timed_out", "zero_window_limit", "peer_not_reading", "proved");
 }
 
-static void gave_up_waiting(void **state)
+static struct flow closes_without_an_answer(void)
 {
-	struct flow flow;
+	struct flow flow = established(true);
 	struct hs_ev_connection record;
 
-	(void)state;
-	flow = established(true);
 	flow.received = 0;
 	record = fails(&flow, 0);
 	record.socket.old_state = FIN_WAIT2;
@@ -622,7 +620,91 @@ static void gave_up_waiting(void **state)
 	record.tcp.last_sent_ms = 5000;
 	record.tcp.last_received_ms = 20000;
 	assert_int_equal(feed(&record), 0);
+	assert_null(hs_model_findings(model)); /* the server may have nothing to say */
+	return flow;
+}
+
+static void gave_up_waiting(void **state)
+{
+	(void)state;
+	closes_without_an_answer();
+	wait_ns(2 * SEC);
 	is_verdict("aborted", "application", "server_thinking", "proved");
+}
+
+/* As log shippers do: the server reads to the end and closes. */
+static void one_that_only_sends(void **state)
+{
+	struct flow flow = closes_without_an_answer();
+
+	(void)state;
+	now_ns += MS;
+	server_close(&flow);
+	wait_ns(3 * SEC);
+	assert_null(hs_model_findings(model));
+}
+
+static void killed_with_a_request(void **state)
+{
+	struct flow flow = established(true);
+	struct hs_ev_connection record;
+
+	(void)state;
+	flow.received = 0;
+	record = server_record(&flow, HS_PHASE_CLOSE);
+	record.closer_exit = HS_CLOSER_EXITING | 9;
+	record.tcp.last_received_ms = 100;
+	record.tcp.last_sent_ms = 20000;
+	assert_int_equal(feed(&record), 0);
+	is_verdict("aborted", "peer", "peer_process_died", "proved");
+}
+
+/* It gives up while the window is closed; the kernel goes on for a while. */
+static void abandoned(void **state)
+{
+	struct hs_ev_connection record;
+	struct flow flow;
+
+	(void)state;
+	flow = established(true);
+	record = client_record(&flow, HS_PHASE_ABANDONED);
+	record.tcp.snd_wnd = 65535;
+	record.closer_pid = CLIENT_PID;
+	record.tcp.retransmits = 4;
+	record.tcp.unacked_bytes = 100;
+	assert_int_equal(feed(&record), 0);
+	is_verdict("aborted", "application", "path_loss", "inferred");
+	now_ns += 90 * SEC;
+	record = fails(&flow, ENETUNREACH);
+	record.socket.old_state = FIN_WAIT1;
+	record.closer_pid = CLIENT_PID;
+	record.tcp.unacked_bytes = 101;
+	assert_int_equal(feed(&record), 0);
+	is_verdict("aborted", "application", "path_loss", "inferred");
+}
+
+/* The rule's answer came inside connect(), and the client took the error itself. */
+static void rejected_unseen(void **state)
+{
+	struct flow flow = between();
+
+	(void)state;
+	drop(&flow, HS_CLIENT, HS_DIRECTION_INGRESS, "NETFILTER_DROP");
+	now_ns += MS;
+	client_fails(&flow, 0, 0);
+	is_verdict("refused", "peer", "rejected", "inferred");
+}
+
+/* Happy eyeballs, with a rule that drops one family: the slower one is cancelled. */
+static void cancelled_before_a_silent_drop_shows(void **state)
+{
+	struct flow flow = between();
+
+	(void)state;
+	drop(&flow, HS_CLIENT, HS_DIRECTION_INGRESS, "NETFILTER_DROP");
+	now_ns += 250 * MS;
+	client_fails(&flow, 0, 0);
+	assert_null(hs_model_findings(model));
 }
 
 static void an_answered_one_closes_in_peace(void **state)
@@ -823,7 +905,8 @@ int main(void)
 		CASE(peer_reset_on_purpose), CASE(reset_on_overflow), CASE(stale),
 		CASE(reset_after_its_own_close_is_none), CASE(user_timeout_and_a_drop),
 		CASE(retransmission_limit), CASE(mtu_blackhole), CASE(keepalive), CASE(zero_window_limit),
-		CASE(gave_up_waiting), CASE(an_answered_one_closes_in_peace), CASE(peer_does_not_read),
+		CASE(gave_up_waiting), CASE(one_that_only_sends), CASE(killed_with_a_request),
+		CASE(abandoned), CASE(rejected_unseen), CASE(cancelled_before_a_silent_drop_shows), CASE(an_answered_one_closes_in_peace), CASE(peer_does_not_read),
 		CASE(stuck_then_failed_is_one), CASE(syn_in_flight), CASE(does_not_read),
 		CASE(leaks_in_close_wait), CASE(idle_is_not_stuck), CASE(many_of_a_kind),
 		CASE(the_table_is_bounded), CASE(signals_are_bounded), CASE(names_of_causes),
