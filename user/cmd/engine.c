@@ -32,7 +32,7 @@
 #define COUNTERS_SHARE 500
 #define NAMESPACES 256
 /* What the model asks for amid a record, in a second: a storm of failures is told by its first ones. */
-#define COUNTERS_ASKED 4
+#define COUNTERS_ASKED 32
 #define STATUS_ASKED 16
 
 struct hs_engine {

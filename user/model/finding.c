@@ -369,29 +369,20 @@ static struct hs_finding *take(struct hs_case *c, const struct hs_verdict *verdi
 }
 
 /* It was told while it hung; now that it has failed, it is one incident and not two. */
-static void take_back_stuck(struct hs_model *model, const struct hs_connection *connection)
+static void take_back_stuck(struct hs_model *model, struct hs_connection *connection)
 {
-	struct hs_verdict verdict = {
-		.reason = HS_REASON_STUCK, .ended_by = HS_ENDED_PENDING, .cause = connection->counted_stuck,
-	};
-	struct hs_workload *workload[HS_SIDES];
-	struct hs_finding_key key;
-	struct hs_finding *finding;
+	struct hs_finding *finding = model->findings;
 
-	if (!connection->stuck_told)
-		return;
-	hs_ends(model, connection, workload);
-	key_of(&key, workload, connection->port[HS_SERVER], &verdict);
-	finding = find(model, &key);
+	while (finding && finding->id != connection->stuck_id)
+		finding = finding->hh.next;
+	connection->stuck_id = 0;
 	if (finding && finding->stuck)
 		finding->stuck--;
 	if (finding && !--finding->count)
 		forget(model, finding);
-	hs_workload_unref(model, workload[HS_CLIENT]);
-	hs_workload_unref(model, workload[HS_SERVER]);
 }
 
-enum hs_cause hs_finding_connect(struct hs_model *model, const struct hs_connection *connection)
+enum hs_cause hs_finding_connect(struct hs_model *model, struct hs_connection *connection)
 {
 	struct hs_verdict verdict;
 	struct hs_finding *finding;
@@ -399,7 +390,8 @@ enum hs_cause hs_finding_connect(struct hs_model *model, const struct hs_connect
 
 	hs_case_make(model, connection, &c);
 	verdict = hs_verdict_of_connect(&c);
-	take_back_stuck(model, connection);
+	if (connection->stuck_id)
+		take_back_stuck(model, connection);
 	finding = take(&c, &verdict);
 	if (finding)
 		finding->count++;
@@ -414,7 +406,8 @@ static void fail(struct hs_case *c, struct hs_connection *connection, const stru
 	struct hs_finding *finding;
 
 	connection->failed = true;
-	take_back_stuck(model, connection);
+	if (connection->stuck_id)
+		take_back_stuck(model, connection);
 	finding = take(c, verdict);
 	if (finding)
 		finding->count++;
@@ -429,19 +422,23 @@ static void fail(struct hs_case *c, struct hs_connection *connection, const stru
 #define REJECTED_NS (SECOND / 50)
 
 /*
- * A reject rule answers inside connect(), and a client that does not block asks for the error
- * itself: then the socket closes without one. The rule dropped the SYN too, and that was seen.
+ * A reject rule or a router of this node answers inside connect(), and a client that does not
+ * block asks for the error itself: then the socket closes without one. But its SYN was
+ * dropped here, and that was seen.
  */
-bool hs_was_rejected(struct hs_model *model, const struct hs_connection *connection)
+enum hs_reason hs_reason_unseen(struct hs_model *model, const struct hs_connection *connection)
 {
 	enum hs_side of_client;
 	const struct hs_signals *signals =
 		hs_signals_find(model, connection->address[HS_CLIENT], connection->port[HS_CLIENT],
 				connection->address[HS_SERVER], connection->port[HS_SERVER], &of_client);
+	const char *dropped = signals ? signals->from[of_client].drop.reason : "";
 
-	return signals && signals->seen_ns >= connection->start_ns &&
-	       !strncmp(signals->from[of_client].drop.reason, "NETFILTER", 9) &&
-	       connection->closed_ns < connection->start_ns + REJECTED_NS;
+	if (!signals || signals->seen_ns < connection->start_ns ||
+	    connection->closed_ns > connection->start_ns + REJECTED_NS)
+		return HS_REASON_CANCELLED;
+	return !strncmp(dropped, "NETFILTER", 9) ? HS_REASON_REFUSED :
+	       !strcmp(dropped, "IP_INNOROUTES") ? HS_REASON_UNREACHABLE : HS_REASON_CANCELLED;
 }
 
 void hs_finding_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side, uint8_t old_state)
@@ -557,7 +554,7 @@ static bool looks_stuck(struct hs_model *model, struct hs_connection *connection
 	const struct hs_end *client = &connection->end[HS_CLIENT], *server = &connection->end[HS_SERVER];
 	bool slow = is_slow(model, client) || is_slow(model, server) || is_unaccepted(model, connection);
 
-	if (connection->own || (!slow && !is_half_closed(model, client) && !is_half_closed(model, server))) {
+	if (connection->own || connection->failed || (!slow && !is_half_closed(model, client) && !is_half_closed(model, server))) {
 		connection->stuck_ns = 0;
 		return false;
 	}
@@ -579,16 +576,17 @@ static void look_at(struct hs_model *model, struct hs_connection *connection)
 	verdict = hs_verdict_of_stuck(&c);
 	if (!verdict.reason)
 		return;
-	if (connection->stuck_told && connection->counted_stuck != verdict.cause)
-		take_back_stuck(model, connection); /* more is known now */
 	finding = take(&c, &verdict);
 	if (!finding)
 		return;
-	if (!connection->stuck_told || connection->counted_stuck != verdict.cause)
+	if (connection->stuck_id != finding->id) {
+		if (connection->stuck_id)
+			take_back_stuck(model, connection); /* more is known now */
 		finding->count++;
+	}
 	finding->stuck++;
-	connection->stuck_told = true;
-	connection->stuck = connection->counted_stuck = verdict.cause;
+	connection->stuck_id = finding->id;
+	connection->stuck = verdict.cause;
 	if (connection->edge) {
 		connection->edge->stuck[verdict.cause]++;
 		connection->edge->stuck_seen |= 1ull << verdict.cause;

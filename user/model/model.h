@@ -236,8 +236,7 @@ struct hs_connection {
 	uint64_t created_ns;
 	uint64_t log_number; /* of its last entry in the log; 0: none */
 	uint64_t stuck_ns;  /* since when it seems to hang; 0: it does not */
-	enum hs_cause counted_stuck; /* for which a finding counts it */
-	bool stuck_told;    /* … if one does */
+	uint32_t stuck_id;  /* of the finding that counts it while it hangs; 0: none */
 	bool failed;        /* told as a failure */
 	bool waited;        /* its client closed without an answer: what its server does then will tell */
 	enum { HS_LIST_NONE, HS_LIST_UNSETTLED, HS_LIST_LINGERING, HS_LIST_DONE } list;

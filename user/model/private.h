@@ -227,15 +227,15 @@ struct hs_verdict hs_verdict_of_wait(struct hs_case *c);
 struct hs_verdict hs_verdict_of_error(int error, uint16_t local_port);
 
 /* finding.c */
-enum hs_cause hs_finding_connect(struct hs_model *model, const struct hs_connection *connection);
+enum hs_cause hs_finding_connect(struct hs_model *model, struct hs_connection *connection);
 void hs_finding_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
 		      uint8_t old_state);
 /* Its application has closed that end while it hung. */
 void hs_finding_abandoned(struct hs_model *model, struct hs_connection *connection, enum hs_side side);
 /* A moment after the client closed without an answer. */
 void hs_finding_waited(struct hs_model *model, struct hs_connection *connection);
-/* Closed at once without an error: was it an error that only the application got to see? */
-bool hs_was_rejected(struct hs_model *model, const struct hs_connection *connection);
+/* Of a connect that closed at once without an error: one that only the application got to see? Else CANCELLED. */
+enum hs_reason hs_reason_unseen(struct hs_model *model, const struct hs_connection *connection);
 enum hs_cause hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
 			       struct hs_workload *workload[HS_SIDES]);
 /* Look at all live connections: which hang? After every pass. */

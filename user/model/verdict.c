@@ -515,7 +515,9 @@ struct hs_verdict hs_verdict_of_close(struct hs_case *c, enum hs_side victim, ui
 	switch (error) {
 	case 0:
 		if (died_with_a_request(c, victim)) {
-			verdict.reason = HS_REASON_ABORTED;
+			if (end_of(c, victim)->close && end_of(c, HS_CLIENT)->here)
+				break; /* the client is going to tell of the reset */
+			verdict.reason = end_of(c, victim)->close ? HS_REASON_RESET : HS_REASON_ABORTED;
 			verdict.ended_by = HS_ENDED_PEER;
 			proved(&verdict, HS_CAUSE_PEER_PROCESS_DIED);
 		} else if (gave_up_waiting(c, victim)) {

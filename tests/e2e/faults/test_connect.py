@@ -481,7 +481,8 @@ def prohibited_there(site):
     yield finding("unreachable", "peer", ("rejected", "host_unreachable"), ("proved", "inferred"), stage="connect")
 
 
-@scenario("a router says that the host cannot be reached")
+@scenario("a router says that the host cannot be reached",
+          limit="the answer came inside connect() and the client took the error with it: only the drop is seen")
 def unreachable_by_router(site):
     near, _, router, far, far_end = site.routed()
     port = site.port()
@@ -495,7 +496,7 @@ def no_route_at_router(site):
     near, _, router, far, far_end = site.routed()
     port = site.port()
     ends(site.curl("10.253.1.1", port, "-v", space=near), REFUSED, "unreachable")
-    yield finding("unreachable", "peer", "host_unreachable", ("proved", "inferred"), stage="connect")
+    yield finding("unreachable", "local", "no_route", "proved", stage="connect")
 
 
 @scenario("a router beyond this node says that the host cannot be reached")
@@ -518,7 +519,8 @@ def no_neighbour(site):
     yield finding("unreachable", "local", "neighbor_failed", "proved", stage="connect")
 
 
-@scenario("nobody in the subnet has the IPv6 address")
+@scenario("nobody in the subnet has the IPv6 address",
+          limit="the kernel gives no reason for what IPv6 neighbour discovery drops")
 def no_neighbour_v6(site):
     near, end, _, far_end = site.wired()
     port = site.port()

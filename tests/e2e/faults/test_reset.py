@@ -376,7 +376,8 @@ while True:
            NOT_ACCEPTED]
 
 
-@scenario("nginx with a small worker_rlimit_nofile")
+@scenario("nginx with a small worker_rlimit_nofile",
+          limit="the listener's owner is the master, the worker is the one without descriptors")
 def no_descriptors_nginx(site):
     near, _, far, far_end = site.wired()
     port = site.port()
