@@ -611,7 +611,7 @@ void hs_finding_pass_end(struct hs_model *model)
 
 void hs_status_feed(struct hs_model *model, const struct hs_ev_status *event)
 {
-	model->status = *event;
+	model->statuses[model->status_next++ % HS_STATUSES] = *event;
 }
 
 void hs_finding_free_all(struct hs_model *model)

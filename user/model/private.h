@@ -28,6 +28,7 @@ struct hs_stray_reset {
 #define HS_STRAYS 256
 
 #define HS_EARLY 64
+#define HS_STATUSES 16
 
 #define HS_SIGNAL_MOMENTS 16
 
@@ -96,7 +97,8 @@ struct hs_model {
 
 	struct hs_signals *signals;    /* by tuple, oldest first */
 	struct hs_namespace *namespaces;
-	struct hs_ev_status status;    /* the last one asked for */
+	struct hs_ev_status statuses[HS_STATUSES]; /* the last ones asked for */
+	size_t status_next;
 	struct hs_finding *findings;   /* by key, not seen for longest first */
 
 	struct hs_log_entry *log;      /* ring of config.max_events */

@@ -99,6 +99,8 @@ void hs_signal_drop(struct hs_model *model, const struct hs_ev_drop *event)
 	sender->drops[event->direction == HS_DIRECTION_INGRESS]++;
 	sender->drop = *event;
 	sender->drop.reason[HS_DROP_REASON_LEN - 1] = '\0';
+	if (!strcmp(sender->drop.reason, "TCP_LISTEN_OVERFLOW")) /* a listener here had it already */
+		hs_address_learn(model, event->tuple.remote, event->tuple.netns);
 	moment = add_moment(signals, event->event.time_ns, HS_MOMENT_DROPPED,
 			    event->direction == HS_DIRECTION_EGRESS ? from : hs_other_side(from), event->length);
 	memcpy(moment->text, sender->drop.reason, sizeof(moment->text));
@@ -140,6 +142,7 @@ void hs_signal_reset(struct hs_model *model, const struct hs_ev_reset *event)
 	if (!signals)
 		return;
 	if (event->sent) {
+		hs_address_learn(model, event->socket.tuple.local, event->socket.tuple.netns);
 		signals->from[local].resets_sent++;
 		signals->from[local].reset_reason = event->reason;
 	} else {

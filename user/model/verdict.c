@@ -93,20 +93,33 @@ static uint64_t moved(const struct hs_case *c, enum hs_side side, enum hs_counte
 	return c->netns[side] ? hs_counter_moved(c->model, c->netns[side], counter, since) : 0;
 }
 
+static const struct hs_ev_status *fresh_status(const struct hs_model *model, uint32_t pid)
+{
+	for (size_t i = 0; i < HS_STATUSES; i++) {
+		const struct hs_ev_status *status = &model->statuses[i];
+
+		if (status->pid == pid && status->event.time_ns + STATUS_NS >= model->now_ns)
+			return status;
+	}
+	return NULL;
+}
+
+/* In a replay nobody answers: there the answer lies just before the question. */
 static const struct hs_ev_status *status_of(struct hs_case *c, enum hs_side side)
 {
 	const struct hs_model_config *config = &c->model->config;
 	uint32_t pid = pid_in(c, side);
+	const struct hs_ev_status *status = pid ? fresh_status(c->model, pid) : NULL;
 
-	if (!pid)
-		return NULL;
-	if (config->ask_status)
+	if (pid && !status && config->ask_status) {
 		config->ask_status(config->introduce_arg, pid);
-	if (c->model->status.pid != pid || c->model->status.event.time_ns + STATUS_NS < c->model->now_ns)
-		return NULL; /* in a replay nobody answers: the answer lies just before the question */
-	c->status = &c->model->status;
-	c->status_side = side;
-	return c->status;
+		status = fresh_status(c->model, pid);
+	}
+	if (status) {
+		c->status = status;
+		c->status_side = side;
+	}
+	return status;
 }
 
 static bool fds_exhausted(struct hs_case *c, enum hs_side side)

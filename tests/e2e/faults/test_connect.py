@@ -2,6 +2,7 @@
 """connect() that fails, and why: from the dead address to the empty table of ports."""
 import errno
 import socket
+import subprocess
 
 from kit import cgroup, net
 from kit.beyond import SYN, icmp_unreachable, tcp_packet
@@ -285,6 +286,11 @@ def accept_queue_kernel(site):
 
 
 
+def queued(space, port):
+    """In the accept queue of the listener on this port."""
+    out = subprocess.run([*space.prefix, "ss", "-Hltn", f"sport = :{port}"], capture_output=True, text=True, check=True)
+    return int(out.stdout.split()[1])
+
 
 def overtaken(site, start, abort=0):
     """
@@ -298,6 +304,7 @@ def overtaken(site, start, abort=0):
     with near.inside():
         for _ in range(3):
             site.connect(address, port)
+    eventually(lambda: queued(far, port) == 3)
     wire.rule = lambda packet: wire.HOLD if packet.to_server and not packet.flags & SYN else True
     clients = [start(address, port, near) for _ in range(4)]
     eventually(lambda: len({packet.sport for packet in wire.held}) == 4)

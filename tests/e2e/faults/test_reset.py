@@ -208,8 +208,7 @@ def killed_unaccepted(site):
     client.says("asked")
     server.signal(signal.SIGKILL)
     assert client.wait() == errno.ECONNRESET
-    yield finding("reset", "peer", "peer_process_died", ("proved", "inferred"), stage="accept",
-                  server=site.named("server.py"))
+    yield finding("reset", "peer", "peer_process_died", ("proved", "inferred"), stage="accept")
 
 
 # ---- idle connections ----

@@ -366,7 +366,7 @@ static void questions_are_bounded(void **state)
 	}
 	hs_engine_pass(engine);
 	seconds = (hs_monotonic_ns() - begin) / HS_NS_PER_SEC + 1;
-	assert_true(fed(engine, HS_EV_COUNTERS) <= 4 * (seconds + 1) + namespaces(engine) * (seconds / 5 + 1));
+	assert_true(fed(engine, HS_EV_COUNTERS) <= 32 * (seconds + 1) + namespaces(engine) * (seconds / 5 + 1));
 	assert_true(fed(engine, HS_EV_STATUS) <= 16 * (seconds + 1));
 	hs_engine_close(engine);
 }
