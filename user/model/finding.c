@@ -422,9 +422,10 @@ static void fail(struct hs_case *c, struct hs_connection *connection, const stru
 #define REJECTED_NS (SECOND / 50)
 
 /*
- * A reject rule or a router of this node answers inside connect(), and a client that does not
+ * A router of this node that has no route answers inside connect(), and a client that does not
  * block asks for the error itself: then the socket closes without one. But its SYN was
- * dropped here, and that was seen.
+ * dropped here, and that was seen. (A firewall's reject drops it for the same reason as its
+ * silent drop does: that cannot be told from a connect that was cancelled at once.)
  */
 enum hs_reason hs_reason_unseen(struct hs_model *model, const struct hs_connection *connection)
 {
@@ -437,8 +438,7 @@ enum hs_reason hs_reason_unseen(struct hs_model *model, const struct hs_connecti
 	if (!signals || signals->seen_ns < connection->start_ns ||
 	    connection->closed_ns > connection->start_ns + REJECTED_NS)
 		return HS_REASON_CANCELLED;
-	return !strncmp(dropped, "NETFILTER", 9) ? HS_REASON_REFUSED :
-	       !strcmp(dropped, "IP_INNOROUTES") ? HS_REASON_UNREACHABLE : HS_REASON_CANCELLED;
+	return strcmp(dropped, "IP_INNOROUTES") ? HS_REASON_CANCELLED : HS_REASON_UNREACHABLE;
 }
 
 void hs_finding_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side, uint8_t old_state)

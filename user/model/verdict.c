@@ -243,8 +243,7 @@ static void judge_refusal(const struct hs_case *c, struct hs_verdict *verdict)
 
 	verdict->ended_by = HS_ENDED_PEER;
 	if (has_prefix(c->from[HS_CLIENT]->drop.reason, "NETFILTER"))
-		decide(verdict, HS_CAUSE_REJECTED, /* the rule that answered also dropped the SYN */
-		       c->connection->error ? HS_CONFIDENCE_PROVED : HS_CONFIDENCE_INFERRED);
+		proved(verdict, HS_CAUSE_REJECTED); /* the rule that answered also dropped the SYN */
 	else if (!reset)
 		proved(verdict, HS_CAUSE_REJECTED); /* by ICMP: nothing else gives this error without a reset */
 	else if (c->from[HS_SERVER]->resets_sent || (c->server_is_here && !c->listener))

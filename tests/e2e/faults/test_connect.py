@@ -431,7 +431,8 @@ def rejected_by(site, how, text, wanted, hook="input"):
 REJECTED = finding("refused", "peer", "rejected", ("proved", "inferred"), stage="connect")
 
 
-@scenario("a firewall rule of the server rejects with ICMP, as services without endpoints do")
+@scenario("a firewall rule of the server rejects with ICMP, as services without endpoints do",
+          limit="the answer came inside connect() and the client took the error with it: it looks cancelled")
 def rejected_icmp(site):
     yield from rejected_by(site, "icmpx port-unreachable", "Connection refused", REJECTED)
 
@@ -463,7 +464,8 @@ def rejected_reset_listening(site):
     yield REJECTED
 
 
-@scenario("the client's own firewall rejects")
+@scenario("the client's own firewall rejects",
+          limit="the answer came inside connect() and the client took the error with it: it looks cancelled")
 def rejected_here(site):
     yield from rejected_by(site, "icmpx port-unreachable", "Connection refused",
                            finding("refused", ("peer", "local"), "rejected", ("proved", "inferred"), stage="connect"),

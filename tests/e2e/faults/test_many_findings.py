@@ -42,7 +42,7 @@ def at_once(site):
 table inet hopscope {{
     chain input {{
         type filter hook input priority 0
-        tcp dport {rejected} reject with icmpx port-unreachable
+        tcp dport {rejected} reject with tcp reset
         tcp dport {dropped} drop
     }}
 }}
