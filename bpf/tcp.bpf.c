@@ -488,6 +488,8 @@ int BPF_PROG(hs_sk_error_report, struct sock *sk)
 
 	if (!error || !hs_sock_is_tcp(sk))
 		return 0; /* 0: something is in the error queue, no error */
+	if (!sk->__sk_common.skc_dport)
+		return 0; /* thrown away by its own end: tcp_disconnect() takes the address first (net/ipv4/tcp.c) */
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
