@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a protocol is to us: one file with one struct hs_protocol, and its row in protocols.c.
+ *
+ * A parser is a pure function over the bytes of a conversation: it does no I/O, keeps no global
+ * state, allocates nothing that grows with what it reads beyond its own bounded state, and
+ * believes no length on the wire. It is given bytes in order, each byte once it is consumed, and
+ * decides how many it takes. What it does not need to see (bodies, values) it skips.
+ */
+#ifndef HS_L7_PROTOCOL_H
+#define HS_L7_PROTOCOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/side.h"
+#include "l7/call.h"
+
+struct hs_conversation;
+
+/* Contiguous bytes that one side sent. Borrowed for the call. */
+struct hs_slice {
+	const uint8_t *bytes;
+	size_t length;
+	uint64_t first_ns; /* when bytes[0] was seen */
+	uint64_t last_ns;  /* when its last byte was */
+};
+
+/* The most that a conversation keeps for a parser that waits for the rest of something. */
+#define HS_WINDOW (16u << 10)
+
+enum hs_match {
+	HS_MATCH_NO,
+	HS_MATCH_MORE, /* it may be: more bytes will tell */
+	HS_MATCH_YES,
+};
+
+struct hs_protocol {
+	const char *name;    /* as in labels and JSON: "http", "postgresql" */
+	size_t state_size;   /* of the parser's state for a connection; zeroed before the first use */
+	/* It finds the next message of one side alone, without the other (frames with stream numbers). */
+	bool resumes_by_side;
+	/*
+	 * Are these the first bytes that `from` sends on a new connection of this protocol? They
+	 * have to be told from every other protocol: say YES only when it is certain enough.
+	 */
+	enum hs_match (*match)(enum hs_side from, const uint8_t *bytes, size_t length);
+	/*
+	 * May a message of `from` begin with these bytes? For a connection that is older than the
+	 * agent, and to find the place again after a loss. NULL: as match.
+	 */
+	enum hs_match (*boundary)(enum hs_side from, const uint8_t *bytes, size_t length);
+	/*
+	 * Take bytes. The number taken; the rest is given again, with what has come behind it. 0:
+	 * more is needed (when HS_WINDOW bytes were given, the place is lost). -EBADMSG: this is not
+	 * what the protocol says; the place is lost.
+	 */
+	ssize_t (*feed)(struct hs_conversation *c, enum hs_side from, const struct hs_slice *slice);
+	/* What hs_conversation_skip() asked for has gone by; the last byte at last_ns. May be NULL. */
+	void (*skipped)(struct hs_conversation *c, enum hs_side from, uint64_t last_ns);
+	/*
+	 * With resumes_by_side: bytes of `from` are missing; forget what was half read. All other
+	 * protocols lose their state and the calls that were under way, and begin anew.
+	 */
+	void (*lost)(struct hs_conversation *c, enum hs_side from);
+	/* The connection closed; calls that are left over are reported by the conversation. May be NULL. */
+	void (*end)(struct hs_conversation *c, uint64_t time_ns);
+	/* Free what state points to; not state itself. May be NULL. */
+	void (*free)(void *state);
+};
+
+/* All of them, in the order in which they are tried; NULL behind the last. */
+extern const struct hs_protocol *const hs_protocols[];
+
+/* ---- what a parser may ask of its conversation ---- */
+
+void *hs_conversation_state(struct hs_conversation *c); /* state_size bytes */
+
+/* Bytes before the first one it was given have been missed: the connection is older than the agent, or a loss. */
+bool hs_conversation_is_late(const struct hs_conversation *c);
+
+/*
+ * The next length bytes of `from`, behind those that feed() takes now, need not be seen. feed() is
+ * not called for that side before they have gone by. UINT64_MAX: all that is to come.
+ */
+void hs_conversation_skip(struct hs_conversation *c, enum hs_side from, uint64_t length);
+
+/*
+ * From the byte behind those that feed() takes now, both sides speak something else: this one, or
+ * NULL for what they show to be (HTTP CONNECT, STARTTLS).
+ */
+void hs_conversation_switch(struct hs_conversation *c, const struct hs_protocol *protocol);
+/* … which nobody needs to look at any more. */
+void hs_conversation_ignore(struct hs_conversation *c);
+
+/* Something was seen that could not be read (a version, a message); counted by protocol. */
+void hs_conversation_undecoded(struct hs_conversation *c);
+
+/*
+ * A request began. Its call is kept, in order, until hs_call_done(). Zeroed but for request_ns and
+ * request_end_ns (both first_ns) and status (-1). NULL when too many are under way: counted, and
+ * the parser goes on without it.
+ */
+struct hs_call *hs_call_begin(struct hs_conversation *c, uint32_t id, uint64_t first_ns);
+struct hs_call *hs_call_oldest(struct hs_conversation *c); /* or NULL */
+struct hs_call *hs_call_newest(struct hs_conversation *c); /* or NULL */
+struct hs_call *hs_call_find(struct hs_conversation *c, uint32_t id); /* or NULL */
+/* It is over: reported as it stands, and gone. */
+void hs_call_done(struct hs_conversation *c, struct hs_call *call);
+/* It was none, or nobody can tell how it went: gone without a report. */
+void hs_call_forget(struct hs_conversation *c, struct hs_call *call);
+
+/* text of any length and content to a field: cut, printable, ended by NUL. */
+void hs_call_text(char *field, size_t size, const uint8_t *text, size_t length);
+
+#endif
