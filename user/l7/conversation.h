@@ -14,12 +14,12 @@ enum hs_l7_loss {
 	HS_L7_LOSS_BYTES,    /* bytes of messages that were not seen or not understood */
 	HS_L7_LOSS_MESSAGES, /* messages that a parser could not read */
 	HS_L7_LOSS_CALLS,    /* calls given up: too many at once, or the place was lost amid them */
-	HS_L7_LOSS_SEGMENTS, /* segments out of order that were given up */
+	HS_L7_LOSS_SEGMENTS, /* holes in a stream that were given up */
 	HS_L7_LOSS_MAX,
 };
 
 struct hs_conversation_events {
-	/* A call is over. Borrowed. */
+	/* A call is over. Borrowed. The conversation must outlive the event. */
 	void (*call)(void *arg, const struct hs_protocol *protocol, const struct hs_call *call);
 	/* protocol: NULL while it is not known. */
 	void (*loss)(void *arg, const struct hs_protocol *protocol, enum hs_l7_loss loss, uint64_t count);

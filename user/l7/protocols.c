@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "l7/protocols.h"
+
+const struct hs_protocol *const hs_protocols[] = {
+	&hs_protocol_http1,
+	NULL,
+};
