@@ -8,4 +8,5 @@
 #include "tcp.bpf.c"
 #include "call.bpf.c"
 #include "drop.bpf.c"
+#include "data.bpf.c"
 #include "snapshot.bpf.c"

@@ -24,6 +24,15 @@ struct hs_sock {
 	__u8 connect_sent;    /* the last connect() got as far as a SYN, and its states tell how it ended */
 	__u8 handled;         /* the last new state that a program has handled */
 	__u8 close;           /* enum hs_close bits */
+	struct {              /* payload: bpf/data.bpf.c */
+		__u64 before_ns;
+		__u32 next[2], before[2]; /* by direction: next sequence number; seen and not recorded */
+		__u32 left;       /* bytes of this turn that may still be recorded */
+		__u8 turn;        /* direction of this turn + 1; 0: none yet */
+		__u8 begun;       /* bits: next of that direction is known */
+		__u8 watch;       /* enum hs_watch */
+		__u8 announced;   /* userspace knows the connection */
+	} data;
 };
 
 /*

@@ -36,6 +36,7 @@ enum hs_event_kind {
 	HS_EV_COUNTERS = 12,  /* struct hs_ev_counters: of a network namespace (made in userspace) */
 	HS_EV_STATUS = 13,    /* struct hs_ev_status: what a process is doing (made in userspace) */
 	HS_EV_ADDRESS = 14,   /* struct hs_ev_address: an address of this node (made in userspace) */
+	HS_EV_DATA = 15,      /* struct hs_ev_data: payload that a socket sent or got */
 	HS_EV_MAX,
 };
 
@@ -302,6 +303,36 @@ struct hs_ev_pass {
 	__u32 end; /* 0: begins, 1: ended and complete */
 };
 
+/*
+ * Payload of a connection, in the order in which its end sent it, or in which it arrived there. A
+ * record of HS_EV_CONNECTION with this cookie came before. Not all is told: of a long run of bytes in
+ * one direction only the head, and then how much more there was. What is told neither here nor in
+ * before_bytes of a later record was lost. Zeroes fill bytes[] up to a multiple of 8.
+ */
+struct hs_ev_data {
+	struct hs_event event;
+	__u64 cookie;
+	__u64 before_ns;    /* when the last of before_bytes came; 0: there are none */
+	__u32 position;     /* sequence number of the segment's first byte */
+	__u32 before_bytes; /* directly before it so many were seen and not recorded */
+	__u32 length;       /* bytes of the segment (of several, as the kernel joins and splits them) */
+	__u16 captured;     /* of these so many are in bytes */
+	__u8 direction;     /* enum hs_direction, from the socket's point of view */
+	__u8 pad;
+	__u8 bytes[];
+};
+static_assert(sizeof(struct hs_ev_data) == 48, "hs_ev_data");
+#define HS_EV_DATA_BYTES 4096 /* at most, in one record */
+
+/* How much of a connection's payload is wanted. */
+enum hs_watch {
+	HS_WATCH_NEW,    /* not decided: as HS_WATCH_HEADS */
+	HS_WATCH_HEADS,  /* the first HS_WATCH_HEAD_BYTES of every turn, when the other side has spoken */
+	HS_WATCH_ALL,    /* all of it */
+	HS_WATCH_NOTHING,
+};
+#define HS_WATCH_HEAD_BYTES 4096
+
 /* Where a record can be lost in the kernel; the names are in user/probe/ring.c. */
 enum hs_loss {
 	HS_LOSS_RING_PROCESS,
@@ -312,6 +343,7 @@ enum hs_loss {
 	HS_LOSS_RING_RESET,
 	HS_LOSS_RING_ERROR,
 	HS_LOSS_RING_DROP,
+	HS_LOSS_RING_DATA,
 	HS_LOSS_STORAGE,  /* no memory for per-socket state: the connection is seen at its close only */
 	HS_LOSS_DROP_BURST, /* dropped packets that were too many to tell: the next HS_EV_DROP counts them */
 	HS_LOSS_MAX,

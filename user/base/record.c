@@ -18,6 +18,7 @@ static const unsigned short minimum[HS_EV_MAX] = {
 	[HS_EV_COUNTERS] = sizeof(struct hs_ev_counters),
 	[HS_EV_STATUS] = sizeof(struct hs_ev_status),
 	[HS_EV_ADDRESS] = sizeof(struct hs_ev_address),
+	[HS_EV_DATA] = sizeof(struct hs_ev_data),
 };
 
 int hs_record_check(const struct hs_event *event, size_t size)
@@ -29,6 +30,12 @@ int hs_record_check(const struct hs_event *event, size_t size)
 	if (event->kind == HS_EV_CONNECTION && event->size < sizeof(struct hs_ev_connection) &&
 	    ((const struct hs_ev_socket *)event)->phase != HS_PHASE_OPEN)
 		return -EBADMSG;
+	if (event->kind == HS_EV_DATA) {
+		const struct hs_ev_data *data = (const void *)event;
+
+		if (data->captured > data->length || data->captured > event->size - sizeof(*data))
+			return -EBADMSG;
+	}
 	return 0;
 }
 
@@ -41,6 +48,7 @@ static const char *const loss_names[HS_LOSS_MAX] = {
 	[HS_LOSS_RING_RESET] = "ring_reset",
 	[HS_LOSS_RING_ERROR] = "ring_error",
 	[HS_LOSS_RING_DROP] = "ring_drop",
+	[HS_LOSS_RING_DATA] = "ring_data",
 	[HS_LOSS_STORAGE] = "socket_storage",
 	[HS_LOSS_DROP_BURST] = "drop_burst",
 };

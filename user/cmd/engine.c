@@ -2,7 +2,6 @@
 #include "cmd/engine.h"
 
 #include <errno.h>
-#include <mntent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "meta/netcounters.h"
 #include "meta/procfs.h"
 #include "meta/status.h"
+#include "probe/cgroup_root.h"
 
 #define EXTRA_STAGES 4
 #define STAGES (HS_LOSS_MAX + HS_MODEL_LOSS_MAX + 2 + EXTRA_STAGES)
@@ -70,6 +70,8 @@ static const char *const model_stages[HS_MODEL_LOSS_MAX] = {
 	[HS_MODEL_LOSS_CLOSE] = "close_not_seen",
 	[HS_MODEL_LOSS_FINDING] = "finding_table",
 	[HS_MODEL_LOSS_SIGNAL] = "signal_table",
+	[HS_MODEL_LOSS_ROUTE] = "route_table",
+	[HS_MODEL_LOSS_CONVERSATION] = "conversation_table",
 };
 
 void hs_engine_defaults(struct hs_engine_config *config)
@@ -139,6 +141,13 @@ static void ask_status(void *arg, uint32_t pid)
 
 	if (is_allowed(&engine->status_asked, STATUS_ASKED, now) && !hs_status_read("/proc", pid, now, &status))
 		feed(engine, &status.event);
+}
+
+static void watch(void *arg, uint64_t cookie, enum hs_watch wanted)
+{
+	struct hs_engine *engine = arg;
+
+	hs_probe_watch(engine->probe, cookie, wanted);
 }
 
 struct local {
@@ -339,19 +348,6 @@ void hs_engine_add_stage(struct hs_engine *engine, const char *stage, uint64_t (
 
 /* ---- life ---- */
 
-static void find_cgroup_root(char *path, size_t size)
-{
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	struct mntent *mount;
-
-	path[0] = '\0';
-	while (mounts && (mount = getmntent(mounts)))
-		if (!path[0] && !strcmp(mount->mnt_type, "cgroup2"))
-			snprintf(path, size, "%s", mount->mnt_dir);
-	if (mounts)
-		endmntent(mounts);
-}
-
 static void fill_view(struct hs_engine *engine)
 {
 	struct hs_view *view = &engine->view;
@@ -364,7 +360,7 @@ static void fill_view(struct hs_engine *engine)
 	view->kernel = engine->uname.release;
 	view->cpu = engine->uname.machine;
 	view->btf = access("/sys/kernel/btf/vmlinux", R_OK) ? "" : "/sys/kernel/btf/vmlinux";
-	find_cgroup_root(engine->cgroup_root, sizeof(engine->cgroup_root));
+	hs_cgroup_root(engine->cgroup_root, sizeof(engine->cgroup_root));
 	view->cgroup_root = engine->cgroup_root;
 	view->tracefs = hs_probe_tracefs(engine->probe);
 	view->started_ns = hs_monotonic_ns();
@@ -407,6 +403,7 @@ int hs_engine_open(const struct hs_engine_config *config, struct hs_engine **out
 	engine->config.model.introduce = introduce;
 	engine->config.model.ask_counters = ask_counters;
 	engine->config.model.ask_status = ask_status;
+	engine->config.model.watch = watch;
 	engine->config.model.introduce_arg = engine;
 	engine->config.model.node = hs_node_name();
 	engine->model = hs_model_new(&engine->config.model);

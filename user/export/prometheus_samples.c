@@ -268,6 +268,7 @@ static const char *const event_kinds[] = {
 	[HS_EV_COUNTERS] = "counters",
 	[HS_EV_STATUS] = "status",
 	[HS_EV_ADDRESS] = "address",
+	[HS_EV_DATA] = "data",
 };
 static_assert(ARRAY_LEN(event_kinds) == HS_EV_MAX, "event_kinds");
 

@@ -40,6 +40,8 @@ enum hs_match {
 struct hs_protocol {
 	const char *name;    /* as in labels and JSON: "http", "postgresql" */
 	size_t state_size;   /* of the parser's state for a connection; zeroed before the first use */
+	/* Every byte is needed; else the heads of turns are enough (the first 4 KiB that a side says). */
+	bool whole;
 	/* It finds the next message of one side alone, without the other (frames with stream numbers). */
 	bool resumes_by_side;
 	/*
@@ -71,7 +73,7 @@ struct hs_protocol {
 	void (*free)(void *state);
 };
 
-/* All of them, in the order in which they are tried; NULL behind the last. */
+/* All of them (at most 16), in the order in which they are tried; NULL behind the last. */
 extern const struct hs_protocol *const hs_protocols[];
 
 /* ---- what a parser may ask of its conversation ---- */

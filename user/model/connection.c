@@ -120,6 +120,7 @@ static void discard(struct hs_model *model, struct hs_connection *connection)
 	for (int side = 0; side < HS_SIDES; side++) {
 		struct hs_end *end = &connection->end[side];
 
+		hs_talk_end(model, connection, side);
 		if (end->cookie)
 			HASH_DELETE(hh, model->cookies[side], end);
 		hs_workload_unref(model, end->workload);
@@ -465,6 +466,7 @@ static void closed(struct hs_model *model, struct hs_connection *connection, enu
 	if (!connection->reason && connection->established)
 		hs_finding_close(model, connection, side, event->socket.old_state);
 	log_close(model, connection, side);
+	hs_talk_end(model, connection, side);
 	if (connection->edge)
 		hs_settle(model, connection); /* it is active no more; the other end may add to it */
 	if (connection->reason || (connection->end[HS_CLIENT].closed && connection->end[HS_SERVER].closed)) {

@@ -98,6 +98,7 @@ static void forget(struct hs_model *model, struct hs_edge *edge)
 	HASH_DEL(model->edges, edge);
 	hs_workload_unref(model, edge->key.client);
 	hs_workload_unref(model, edge->key.server);
+	hs_calls_free(model, edge);
 	free(edge->failures.kinds);
 	free(edge->connection_failures.kinds);
 	free(edge);
@@ -128,6 +129,8 @@ static void move_rates(struct hs_edge *edge, double seconds, double age)
 		retransmits += edge->retransmits[HS_CLIENT][i] + edge->retransmits[HS_SERVER][i];
 	move(&edge->rates.connects, &edge->last.connects, edge->connects, seconds, weight);
 	move(&edge->rates.failures, &edge->last.failures, failures, seconds, weight);
+	move(&edge->rates.calls, &edge->last.calls, edge->call_count, seconds, weight);
+	move(&edge->rates.call_failures, &edge->last.call_failures, edge->call_failures, seconds, weight);
 	move(&edge->rates.sent_bytes, &edge->last.sent_bytes, edge->sent_bytes, seconds, weight);
 	move(&edge->rates.received_bytes, &edge->last.received_bytes, edge->received_bytes, seconds, weight);
 	move(&edge->rates.retransmits, &edge->last.retransmits, retransmits, seconds, weight);

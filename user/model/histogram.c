@@ -24,6 +24,11 @@ const struct hs_buckets hs_buckets_rtt = {
 		   0.5, 1 },
 };
 
+const struct hs_buckets hs_buckets_call = {
+	.count = 14,
+	.bound = { 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10 },
+};
+
 void hs_histogram_add(struct hs_histogram *histogram, const struct hs_buckets *buckets, double seconds)
 {
 	unsigned i = 0;

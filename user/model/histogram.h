@@ -17,6 +17,7 @@ struct hs_buckets {
 extern const struct hs_buckets hs_buckets_handshake;  /* SYN to established, and established to accept() */
 extern const struct hs_buckets hs_buckets_connection; /* life of a connection */
 extern const struct hs_buckets hs_buckets_rtt;
+extern const struct hs_buckets hs_buckets_call; /* as the semantic conventions advise for HTTP, RPC and databases */
 
 struct hs_histogram {
 	uint64_t count[HS_HISTOGRAM_BUCKETS + 1]; /* per bucket, not cumulated; the last is +Inf */

@@ -17,6 +17,9 @@ const struct hs_model_config hs_model_defaults = {
 	.max_processes = 8192,
 	.max_listeners = 8192,
 	.max_findings = 1024,
+	.max_routes = 2000,
+	.max_requests = 2000,
+	.max_conversations = 20000,
 	.close_wait_ns = 60 * SECOND,
 	.max_events = 4096,
 	.edge_ttl_ns = 15 * 60 * SECOND,
@@ -52,6 +55,7 @@ void hs_model_free(struct hs_model *model)
 	hs_listener_free_all(model);
 	hs_edge_free_all(model);
 	hs_log_free(model);
+	hs_requests_free(model);
 	hs_process_free_all(model);
 	hs_address_free_all(model);
 	hs_workload_unref(model, model->other);
@@ -119,6 +123,8 @@ static int dispatch(struct hs_model *model, const struct hs_event *event)
 	case HS_EV_STATUS:
 		hs_status_feed(model, (const void *)event);
 		return 0;
+	case HS_EV_DATA:
+		return hs_data_feed(model, (const void *)event);
 	case HS_EV_MAX:
 		break;
 	}

@@ -13,9 +13,13 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "base/side.h"
 #include "hopscope/event.h"
+#include "l7/conversation.h"
 #include "meta/identity.h"
 #include "model/histogram.h"
+#include "model/latency.h"
+#include "model/route.h"
 
 struct hs_model;
 
@@ -27,6 +31,9 @@ struct hs_model_config {
 	uint32_t max_listeners;
 	uint32_t max_events;      /* recent events kept for readers */
 	uint32_t max_findings;
+	uint32_t max_routes;      /* kinds of calls, of all edges together */
+	uint32_t max_requests;    /* recent calls kept for readers */
+	uint32_t max_conversations; /* connections whose payload is read at one time */
 	uint64_t close_wait_ns;   /* in CLOSE_WAIT for so long: the socket leaks */
 	uint64_t edge_ttl_ns;     /* an edge idle for so long is forgotten */
 	uint32_t self_pid;        /* sockets of this process are not accounted; 0: none */
@@ -40,7 +47,9 @@ struct hs_model_config {
 	/* The same for the counters of a network namespace, by a process in it, and for what a process does. */
 	void (*ask_counters)(void *arg, uint32_t netns, uint32_t pid);
 	void (*ask_status)(void *arg, uint32_t pid);
-	void *introduce_arg; /* of all three */
+	/* How much of the payload of the socket with that cookie is wanted from now on. */
+	void (*watch)(void *arg, uint64_t cookie, enum hs_watch watch);
+	void *introduce_arg; /* of all four */
 };
 
 extern const struct hs_model_config hs_model_defaults;
@@ -149,7 +158,24 @@ uint64_t hs_failures_of(const struct hs_failures *failures, enum hs_reason reaso
 const char *hs_reason_name(enum hs_reason reason);
 const char *hs_retransmit_name(enum hs_retransmit_kind kind);
 
-enum hs_side { HS_CLIENT, HS_SERVER, HS_SIDES };
+/* Calls of one kind on an edge: the same protocol, operation, route and result. */
+struct hs_calls {
+	struct hs_calls_key {
+		const struct hs_protocol *protocol;
+		char operation[HS_OPERATION_LEN];
+		char route[HS_ROUTE_LEN]; /* or table, RPC method, DNS name; "~other" when there are too many */
+		char error[HS_CALL_ERROR_LEN];
+		int32_t status; /* -1: none */
+		uint8_t end;    /* enum hs_call_end */
+		uint8_t seen_at; /* enum hs_side: at whose end they were watched; the server's where that is here */
+		uint8_t rpc;
+		uint8_t failed;
+	} key;
+	uint64_t count;
+	uint64_t request_bytes, response_bytes;
+	struct hs_histogram duration; /* first byte of the request to last of the answer: hs_buckets_call */
+	UT_hash_handle hh;
+};
 
 /* Totals of one edge (client, server, server port), each connection counted once. */
 struct hs_edge {
@@ -175,12 +201,15 @@ struct hs_edge {
 	struct hs_histogram accept_delay;
 	struct hs_histogram connection_duration;
 	struct hs_histogram rtt;
+	struct hs_calls *calls;           /* by key; list by hh.next */
+	struct hs_latency *call_latency;  /* of all answered calls; NULL before the first */
+	uint64_t call_count, call_failures;
 	/* Moving rates per second over about half a minute, for people; metrics use the totals. */
 	struct hs_edge_rates {
-		double connects, failures, sent_bytes, received_bytes, retransmits;
+		double connects, failures, sent_bytes, received_bytes, retransmits, calls, call_failures;
 	} rates;
 	struct hs_edge_last { /* totals when the rates were made: private */
-		uint64_t connects, failures, sent_bytes, received_bytes, retransmits;
+		uint64_t connects, failures, sent_bytes, received_bytes, retransmits, calls, call_failures;
 	} last;
 	uint64_t references; /* connections that are attributed to it: private */
 	UT_hash_handle hh;
@@ -209,6 +238,7 @@ struct hs_end {
 	uint32_t doubted_pass;  /* records were lost since, its close may be among them; 0: none */
 	uint32_t holder_pid, holder_tid; /* somebody else who held it in that pass */
 	uint8_t resets_sent;    /* by events: some are sent after the close record */
+	struct hs_talk *talk;   /* what its payload says; NULL: nothing yet, or not for us */
 	UT_hash_handle hh;      /* by cookie */
 };
 
@@ -311,6 +341,16 @@ struct hs_log_entry {
 	uint32_t retransmits;   /* failure, close: segments sent again over its life */
 };
 
+/* A call that was seen lately. */
+struct hs_request {
+	uint64_t number; /* 1, 2, 3 …: gaps tell a reader what it missed */
+	struct hs_log_end end[HS_SIDES];
+	const struct hs_protocol *protocol;
+	struct hs_call call; /* its links mean nothing */
+	char route[HS_ROUTE_LEN];
+	enum hs_side seen_at;
+};
+
 /* Losses and bounds of the model itself, each exported as hopscope_dropped_total{stage}. */
 enum hs_model_loss {
 	HS_MODEL_LOSS_CONNECTION, /* connection table full: oldest forgotten */
@@ -322,8 +362,12 @@ enum hs_model_loss {
 	HS_MODEL_LOSS_CLOSE,      /* a connection that vanished without a close record */
 	HS_MODEL_LOSS_FINDING,    /* finding table full: the one not seen for longest is forgotten */
 	HS_MODEL_LOSS_SIGNAL,     /* signal table full: evidence about the oldest tuple is forgotten */
+	HS_MODEL_LOSS_ROUTE,      /* too many kinds of calls: counted under the route "~other" */
+	HS_MODEL_LOSS_CONVERSATION, /* too many at one time: the payload of that connection is not read */
 	HS_MODEL_LOSS_MAX,
 };
+
+#define HS_PROTOCOLS_MAX 16 /* hs_protocols[] has no more */
 
 struct hs_model_counters {
 	uint64_t events[HS_EV_MAX];           /* records fed, by kind */
@@ -331,6 +375,9 @@ struct hs_model_counters {
 	uint64_t kernel_dropped[HS_LOSS_MAX]; /* from HS_EV_LOSS */
 	uint64_t accepts_unobserved; /* server ends whose accept() was not seen */
 	uint64_t passes;
+	/* What could not be read, by the protocol's place in hs_protocols[] + 1; 0: not known which. */
+	uint64_t undecoded[HS_PROTOCOLS_MAX + 1][HS_L7_LOSS_MAX];
+	uint64_t calls[HS_PROTOCOLS_MAX + 1];
 };
 
 /* Ownership: the caller frees it with hs_model_free(). NULL when memory is short. */
@@ -371,5 +418,13 @@ size_t hs_model_netns(const struct hs_model *model, struct hs_netns *out, size_t
 /* The oldest kept entry with number >= from, or NULL. Go on with its number + 1. */
 const struct hs_log_entry *hs_model_log(const struct hs_model *model, uint64_t from);
 uint64_t hs_model_log_end(const struct hs_model *model); /* number of the next entry to come */
+
+/*
+ * Recent calls, in the same way. While somebody follows, all of them; else those that failed or were
+ * slow, and some of the others.
+ */
+const struct hs_request *hs_model_request(const struct hs_model *model, uint64_t from);
+uint64_t hs_model_request_end(const struct hs_model *model);
+void hs_model_follow_requests(struct hs_model *model, bool follows);
 
 #endif

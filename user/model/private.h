@@ -101,6 +101,13 @@ struct hs_model {
 	size_t status_next;
 	struct hs_finding *findings;   /* by key, not seen for longest first */
 
+	size_t route_count, talk_count; /* kinds of calls of all edges; conversations */
+	struct hs_request *requests;   /* ring of config.max_requests */
+	uint64_t request_next;         /* number of the next one */
+	uint64_t sample_ns;            /* since when … */
+	unsigned sampled;              /* … so many ordinary calls were kept */
+	bool requests_followed;
+
 	struct hs_log_entry *log;      /* ring of config.max_events */
 	uint64_t log_next;             /* number of the next entry */
 };
@@ -257,10 +264,16 @@ void hs_log_end(struct hs_model *model, struct hs_log_end *end, const uint8_t ad
 		uint32_t pid, uint32_t netns, struct hs_workload *workload);
 void hs_log_free(struct hs_model *model);
 
-static inline enum hs_side hs_other_side(enum hs_side side)
-{
-	return side == HS_CLIENT ? HS_SERVER : HS_CLIENT;
-}
+/* talk.c: from payload to calls */
+int hs_data_feed(struct hs_model *model, const struct hs_ev_data *event);
+/* That end has closed, or is forgotten: what is under way is reported. */
+void hs_talk_end(struct hs_model *model, struct hs_connection *connection, enum hs_side side);
+
+/* calls.c: from calls to edges */
+void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum hs_side seen_at,
+		  const struct hs_protocol *protocol, const struct hs_call *call);
+void hs_calls_free(struct hs_model *model, struct hs_edge *edge);
+void hs_requests_free(struct hs_model *model);
 
 /* Met by this pass: what nobody holds any more is not seen, and says nothing new. */
 static inline bool hs_is_met(const struct hs_model *model, const struct hs_end *end)

@@ -62,6 +62,12 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.lost = "drops on this node are not told from losses in the network",
 		.ladder = { { "tp_btf", { "hs_drop" } } },
 	},
+	[HS_HOOK_PAYLOAD] = {
+		.name = "payload",
+		.gives = "requests and responses of clear-text protocols",
+		.lost = "connections only: no requests, no routes, no status, no request times",
+		.ladder = { { "cgroup_skb", { "hs_data_egress", "hs_data_ingress" } } },
+	},
 	[HS_HOOK_SNAPSHOT] = {
 		.name = "snapshot",
 		.gives = "sockets older than the agent, live samples, listeners and their queues",

@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,6 +24,7 @@
 #include "base/clock.h"
 #include "base/record.h"
 #include "hopscope.skel.h"
+#include "probe/cgroup_root.h"
 #include "probe/hooks.h"
 #include "probe/reasons.h"
 #include "probe/tracefs.h"
@@ -357,10 +359,34 @@ static struct bpf_link *attach_tracepoint(struct hs_probe *probe, struct bpf_pro
 	return link;
 }
 
+/* At the root of cgroup v2: every socket's. */
+static struct bpf_link *attach_cgroup(struct bpf_program *program)
+{
+	struct bpf_link *link;
+	char root[256];
+	int fd;
+
+	hs_cgroup_root(root, sizeof(root));
+	if (!root[0]) {
+		errno = ENOENT;
+		return refuse("%s", "cgroup v2 is not mounted");
+	}
+	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return refuse("cannot open the root of cgroup v2: %s", strerror(errno));
+	link = bpf_program__attach_cgroup(program, fd);
+	if (!link)
+		refuse("attaching to a cgroup takes CAP_NET_ADMIN (%s)", strerror(errno));
+	close(fd);
+	return link;
+}
+
 static struct bpf_link *attach(struct hs_probe *probe, struct bpf_program *program)
 {
 	if (bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT)
 		return attach_tracepoint(probe, program);
+	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB)
+		return attach_cgroup(program);
 	return bpf_program__attach(program);
 }
 
@@ -587,6 +613,13 @@ int hs_probe_snapshot(struct hs_probe *probe, hs_record_fn sink, void *arg)
 void hs_probe_live(struct hs_probe *probe, bool live)
 {
 	__atomic_store_n(&probe->skeleton->bss->hs_live, live, __ATOMIC_RELAXED);
+}
+
+void hs_probe_watch(struct hs_probe *probe, uint64_t cookie, enum hs_watch watch)
+{
+	uint32_t value = watch;
+
+	bpf_map_update_elem(bpf_map__fd(probe->skeleton->maps.hs_watches), &cookie, &value, BPF_ANY);
 }
 
 void hs_probe_losses(const struct hs_probe *probe, struct hs_ev_loss *loss)

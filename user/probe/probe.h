@@ -50,6 +50,9 @@ int hs_probe_snapshot(struct hs_probe *probe, hs_record_fn sink, void *arg);
  */
 void hs_probe_live(struct hs_probe *probe, bool live);
 
+/* How much payload of the socket with that cookie is wanted, from its next segment on. */
+void hs_probe_watch(struct hs_probe *probe, uint64_t cookie, enum hs_watch watch);
+
 /* The loss counters of the kernel side as a record. */
 void hs_probe_losses(const struct hs_probe *probe, struct hs_ev_loss *loss);
 

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Payload, where it leaves a socket and where it arrives: cgroup_skb at the root of cgroup v2. It
+ * sees what system calls hide (io_uring, sendfile), knows when bytes arrived and not when somebody
+ * read them, and costs other system calls nothing. The programs only read, and always let pass.
+ *
+ * Recorded are the heads of what is said: where requests and responses begin. Of a long run of
+ * bytes in one direction the rest is only counted, until userspace asks for more of the
+ * connection, or for nothing (hs_watches).
+ */
+#include "kernel.h"
+#include "hopscope/event.h"
+#include "lib/sock.bpf.h"
+
+#define HS_PASS 1
+#define HS_TCP_PSH 8
+#define HS_CHUNKS_MAX 17
+#define HS_BEFORE_MAX (256u << 10) /* so much goes unrecorded before a record tells of it */
+
+/*
+ * What userspace has decided, by cookie, until the connection's own state has taken it over.
+ * Inserted by the agent; deleted by whoever takes it over; what nobody takes makes room for others.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u32); /* enum hs_watch */
+} hs_watches SEC(".maps");
+
+struct hs_payload {
+	__u64 cookie;
+	__u32 offset, length; /* in the packet */
+	__u32 position;       /* sequence number */
+	__u32 captured;       /* how much of it is to be recorded */
+	__u32 before;         /* how much before it was not */
+	__u8 flags;           /* of the TCP header */
+	__u8 direction;
+};
+
+/* False: no TCP payload. The packet begins with the network header (kernel/bpf/cgroup.c). */
+static __always_inline bool hs_payload_find(struct __sk_buff *skb, struct hs_payload *payload)
+{
+	const __u8 *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end, *tcp;
+	__u32 ip;
+
+	if (data + 1 > end)
+		return false;
+	if (*data >> 4 == 4) {
+		ip = (*data & 15) * 4;
+		if (data + 20 > end || data[9] != IPPROTO_TCP)
+			return false;
+	} else {
+		ip = 40;
+		if (data + 40 > end || data[6] != IPPROTO_TCP)
+			return false; /* extension headers before TCP do not occur on connections */
+	}
+	tcp = data + ip;
+	if (tcp + 20 > end)
+		return false;
+	payload->offset = ip + (tcp[12] >> 4) * 4;
+	payload->flags = tcp[13];
+	payload->position = bpf_ntohl(*(const __be32 *)(tcp + 4));
+	if (skb->len <= payload->offset)
+		return false;
+	payload->length = skb->len - payload->offset;
+	return true;
+}
+
+/* The connection's record, for userspace that has not heard of it yet. */
+static __always_inline void hs_data_announce(const struct tcp_sock *tp, __u64 cookie, struct hs_sock *state)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	struct hs_ev_connection *connection =
+		hs_reserve_size(HS_EV_CONNECTION_OPEN_SIZE, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
+
+	if (!connection)
+		return;
+	state->data.announced = 1;
+	connection->socket.cookie = cookie;
+	hs_tuple_fill(&connection->socket.tuple, tp);
+	connection->socket.pid = state->pid;
+	connection->socket.tid = state->tid;
+	connection->socket.role = state->role;
+	connection->socket.state = sk->__sk_common.skc_state;
+	connection->socket.old_state = connection->socket.state;
+	connection->socket.phase = HS_PHASE_OPEN;
+	connection->start_ns = state->start_ns;
+	connection->established_ns = state->established_ns;
+	connection->accept_ns = state->accept_ns;
+	hs_submit(connection);
+}
+
+/* A record with room for SIZE bytes of payload, a power of two. */
+static __always_inline void hs_data_send_size(struct __sk_buff *skb, const struct hs_payload *payload,
+					      const struct hs_sock *state, __u32 size)
+{
+	struct hs_ev_data *data = bpf_ringbuf_reserve(&hs_ring, sizeof(*data) + size, 0);
+	__u32 captured = payload->captured, last = captured - 1;
+
+	if (!data) {
+		hs_lost(HS_LOSS_RING_DATA);
+		return;
+	}
+	hs_event_init(&data->event, HS_EV_DATA, sizeof(*data) + ((captured + 7) & ~7u));
+	data->cookie = payload->cookie;
+	data->before_ns = payload->before ? state->data.before_ns : 0;
+	data->position = payload->position;
+	data->before_bytes = payload->before;
+	data->length = payload->length;
+	data->captured = captured;
+	data->direction = payload->direction;
+	data->pad = 0;
+	if (captured) {
+		*(__u64 *)(data->bytes + (last & (size - 8))) = 0;
+		if (bpf_skb_load_bytes(skb, payload->offset, data->bytes, (last & (size - 1)) + 1))
+			data->captured = 0;
+	}
+	hs_submit(data);
+}
+
+static __noinline int hs_data_send(struct __sk_buff *skb, const struct hs_payload *payload, const struct hs_sock *state)
+{
+	if (!payload || !state)
+		return 0;
+	if (payload->captured <= 128)
+		hs_data_send_size(skb, payload, state, 128);
+	else if (payload->captured <= 512)
+		hs_data_send_size(skb, payload, state, 512);
+	else
+		hs_data_send_size(skb, payload, state, HS_EV_DATA_BYTES);
+	return 0;
+}
+
+/* Has userspace decided how much it wants of this one? */
+static __always_inline void hs_data_ask(__u64 cookie, struct hs_sock *state)
+{
+	__u32 *watch = bpf_map_lookup_elem(&hs_watches, &cookie);
+
+	if (!watch)
+		return;
+	state->data.watch = *watch;
+	bpf_map_delete_elem(&hs_watches, &cookie);
+}
+
+/* What was seen and not recorded ends here: tell of it alone. */
+static __always_inline void hs_data_flush(struct __sk_buff *skb, const struct hs_payload *payload,
+					  struct hs_sock *state)
+{
+	struct hs_payload rest = {
+		.cookie = payload->cookie, .position = state->data.next[payload->direction & 1],
+		.before = state->data.before[payload->direction & 1], .direction = payload->direction,
+	};
+
+	state->data.before[payload->direction & 1] = 0;
+	if (rest.before)
+		hs_data_send(skb, &rest, state);
+}
+
+/*
+ * Is it new, or sent again? What lies behind a hole is new, each time it comes; when the hole has
+ * filled, the kernel's own rcv_nxt has passed ours.
+ */
+static __always_inline bool hs_data_is_new(struct __sk_buff *skb, const struct tcp_sock *tp,
+					   const struct hs_payload *payload, struct hs_sock *state, bool *in_order)
+{
+	__u8 direction = payload->direction & 1;
+	__u32 *next = &state->data.next[direction], end = payload->position + payload->length;
+
+	if (!(state->data.begun & (1 << direction))) {
+		state->data.begun |= 1 << direction;
+		*next = payload->position;
+	}
+	if (direction == HS_DIRECTION_INGRESS && (__s32)(tp->rcv_nxt - *next) > 0) {
+		hs_data_flush(skb, payload, state);
+		*next = tp->rcv_nxt;
+	}
+	if ((__s32)(end - *next) <= 0)
+		return false;
+	*in_order = (__s32)(payload->position - *next) <= 0;
+	if (*in_order)
+		*next = end;
+	return true;
+}
+
+static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
+					 struct hs_payload *payload, struct hs_sock *state)
+{
+	__u8 direction = payload->direction & 1;
+	bool in_order = false;
+
+	payload->cookie = bpf_get_socket_cookie(skb);
+	if (!hs_data_is_new(skb, tp, payload, state, &in_order))
+		return;
+	if (state->data.watch == HS_WATCH_NEW)
+		hs_data_ask(payload->cookie, state);
+	if (state->data.watch == HS_WATCH_NOTHING)
+		return;
+	if (!state->data.announced)
+		hs_data_announce(tp, payload->cookie, state);
+	if (state->data.turn != direction + 1) {
+		state->data.turn = direction + 1;
+		state->data.left = HS_WATCH_HEAD_BYTES;
+	}
+	payload->captured = payload->length < HS_EV_DATA_BYTES ? payload->length : HS_EV_DATA_BYTES;
+	if (state->data.watch != HS_WATCH_ALL) {
+		if (payload->captured > state->data.left)
+			payload->captured = state->data.left;
+		state->data.left -= payload->captured;
+	}
+	if (in_order && !payload->captured && !(payload->flags & HS_TCP_PSH) &&
+	    state->data.before[direction] < HS_BEFORE_MAX) {
+		state->data.before[direction] += payload->length;
+		state->data.before_ns = bpf_ktime_get_ns();
+		return;
+	}
+	if (in_order) {
+		payload->before = state->data.before[direction];
+		state->data.before[direction] = 0;
+	}
+	for (int i = 0; i < HS_CHUNKS_MAX; i++) { /* a segment may be 64 KiB */
+		struct hs_payload chunk = *payload;
+
+		if (payload->captured < payload->length && i < HS_CHUNKS_MAX - 1 && state->data.watch == HS_WATCH_ALL)
+			chunk.length = payload->captured;
+		hs_data_send(skb, &chunk, state);
+		if (chunk.length == payload->length)
+			break;
+		payload->before = 0;
+		payload->offset += chunk.length;
+		payload->position += chunk.length;
+		payload->length -= chunk.length;
+		payload->captured = payload->length < HS_EV_DATA_BYTES ? payload->length : HS_EV_DATA_BYTES;
+	}
+}
+
+static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct hs_payload payload = { .direction = direction };
+	const struct tcp_sock *tp;
+	struct hs_sock *state;
+	__u64 key;
+
+	if (!sk || !hs_payload_find(skb, &payload))
+		return HS_PASS;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk || sk->protocol != IPPROTO_TCP)
+		return HS_PASS;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return HS_PASS;
+	key = (__u64)tp;
+	state = bpf_map_lookup_elem(&hs_socks, &key);
+	if (state && state->data.watch != HS_WATCH_NOTHING && !HS_SOCK_DEAD(state) && state->handled != TCP_LISTEN)
+		hs_data_take(skb, tp, &payload, state);
+	return HS_PASS;
+}
+
+SEC("cgroup_skb/egress")
+int hs_data_egress(struct __sk_buff *skb)
+{
+	return hs_data(skb, HS_DIRECTION_EGRESS);
+}
+
+SEC("cgroup_skb/ingress")
+int hs_data_ingress(struct __sk_buff *skb)
+{
+	return hs_data(skb, HS_DIRECTION_INGRESS);
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From calls to edges: counted by route and result, and the recent ones kept. */
+#include <stdlib.h>
+
+#include "model/private.h"
+
+#define SLOW_NS SECOND
+#define SAMPLES 100       /* ordinary calls that are kept in a second when nobody follows */
+#define EDGE_SHARE 4      /* one edge may have such a part of all routes */
+
+static uint64_t duration_of(const struct hs_call *call)
+{
+	uint64_t end_ns = call->response_end_ns ? call->response_end_ns : call->response_ns;
+
+	return end_ns > call->request_ns ? end_ns - call->request_ns : 0;
+}
+
+/* ---- kinds of calls ---- */
+
+static void route_of(const struct hs_call *call, char *route)
+{
+	if (call->target[0] == '/' && !call->rpc) {
+		hs_route_of_path(call->target, route, HS_ROUTE_LEN);
+		return;
+	}
+	memcpy(route, call->target, strnlen(call->target, HS_ROUTE_LEN - 1)); /* behind it zeroes */
+}
+
+static struct hs_calls *find(struct hs_edge *edge, const struct hs_calls_key *key)
+{
+	struct hs_calls *calls;
+
+	HASH_FIND(hh, edge->calls, key, sizeof(*key), calls);
+	return calls;
+}
+
+static struct hs_calls *make(struct hs_model *model, struct hs_edge *edge, const struct hs_calls_key *key)
+{
+	struct hs_calls *calls = calloc(1, sizeof(*calls));
+
+	if (!calls)
+		return NULL;
+	calls->key = *key;
+	HASH_ADD(hh, edge->calls, key, sizeof(calls->key), calls);
+	model->route_count++;
+	return calls;
+}
+
+/* Only routes may be without number: results and operations are few. */
+static struct hs_calls *get(struct hs_model *model, struct hs_edge *edge, struct hs_calls_key *key)
+{
+	struct hs_calls *calls = find(edge, key);
+
+	if (calls)
+		return calls;
+	if (model->route_count < model->config.max_routes &&
+	    HASH_COUNT(edge->calls) < model->config.max_routes / EDGE_SHARE)
+		return make(model, edge, key);
+	model->counters.dropped[HS_MODEL_LOSS_ROUTE]++;
+	memset(key->route, 0, sizeof(key->route));
+	strcpy(key->route, "~other");
+	calls = find(edge, key);
+	return calls || model->route_count >= 2 * model->config.max_routes ? calls : make(model, edge, key);
+}
+
+static void count(struct hs_model *model, struct hs_edge *edge, const struct hs_call *call, struct hs_calls *calls)
+{
+	uint64_t duration_ns = duration_of(call);
+
+	edge->call_count++;
+	edge->call_failures += call->failed || call->end != HS_CALL_ANSWERED;
+	edge->last_seen_ns = model->now_ns;
+	if (call->end == HS_CALL_ANSWERED) {
+		if (!edge->call_latency)
+			edge->call_latency = calloc(1, sizeof(*edge->call_latency));
+		if (edge->call_latency)
+			hs_latency_add(edge->call_latency, duration_ns);
+	}
+	if (!calls)
+		return;
+	calls->count++;
+	calls->request_bytes += call->request_bytes;
+	calls->response_bytes += call->response_bytes;
+	hs_histogram_add(&calls->duration, &hs_buckets_call, duration_ns / 1e9);
+}
+
+/* ---- recent calls ---- */
+
+static bool is_kept(struct hs_model *model, const struct hs_call *call)
+{
+	if (!model->config.max_requests)
+		return false;
+	if (model->requests_followed || call->failed || call->end != HS_CALL_ANSWERED || duration_of(call) > SLOW_NS)
+		return true;
+	if (model->now_ns - model->sample_ns >= SECOND) {
+		model->sample_ns = model->now_ns;
+		model->sampled = 0;
+	}
+	return model->sampled++ < SAMPLES;
+}
+
+static void clear(struct hs_model *model, struct hs_request *request)
+{
+	hs_workload_unref(model, request->end[HS_CLIENT].workload);
+	hs_workload_unref(model, request->end[HS_SERVER].workload);
+}
+
+static void keep(struct hs_model *model, const struct hs_connection *connection, enum hs_side seen_at,
+		 const struct hs_calls_key *key, const struct hs_call *call)
+{
+	struct hs_workload *workload[HS_SIDES];
+	struct hs_request *request;
+
+	if (!model->requests)
+		model->requests = calloc(model->config.max_requests, sizeof(*model->requests));
+	if (!model->requests)
+		return;
+	request = &model->requests[model->request_next % model->config.max_requests];
+	clear(model, request);
+	*request = (struct hs_request){
+		.number = ++model->request_next, .protocol = key->protocol, .call = *call, .seen_at = seen_at,
+	};
+	memcpy(request->route, key->route, sizeof(request->route));
+	hs_ends(model, connection, workload);
+	for (int side = 0; side < HS_SIDES; side++)
+		hs_log_end(model, &request->end[side], connection->address[side], connection->port[side],
+			   connection->end[side].pid, connection->end[side].netns, workload[side]);
+}
+
+const struct hs_request *hs_model_request(const struct hs_model *model, uint64_t from)
+{
+	uint64_t end = model->request_next, size = model->config.max_requests;
+	uint64_t first = end > size ? end - size + 1 : 1;
+
+	if (from < first)
+		from = first;
+	return from <= end ? &model->requests[(from - 1) % size] : NULL;
+}
+
+uint64_t hs_model_request_end(const struct hs_model *model)
+{
+	return model->request_next + 1;
+}
+
+void hs_model_follow_requests(struct hs_model *model, bool follows)
+{
+	model->requests_followed = follows;
+}
+
+void hs_requests_free(struct hs_model *model)
+{
+	for (uint32_t i = 0; model->requests && i < model->config.max_requests; i++)
+		clear(model, &model->requests[i]);
+	free(model->requests);
+	model->requests = NULL;
+}
+
+/* ---- both ---- */
+
+void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum hs_side seen_at,
+		  const struct hs_protocol *protocol, const struct hs_call *call)
+{
+	struct hs_calls_key key;
+
+	if (!connection->edge)
+		hs_settle(model, connection);
+	if (!connection->edge)
+		return; /* the agent's own */
+	memset(&key, 0, sizeof(key)); /* it is hashed as bytes */
+	key.protocol = protocol;
+	memcpy(key.operation, call->operation, sizeof(key.operation));
+	memcpy(key.error, call->error, sizeof(key.error));
+	route_of(call, key.route);
+	key.status = call->status;
+	key.end = call->end;
+	key.seen_at = seen_at;
+	key.rpc = call->rpc;
+	key.failed = call->failed;
+	count(model, connection->edge, call, get(model, connection->edge, &key));
+	if (is_kept(model, call))
+		keep(model, connection, seen_at, &key, call);
+}
+
+void hs_calls_free(struct hs_model *model, struct hs_edge *edge)
+{
+	struct hs_calls *calls, *next;
+
+	HASH_ITER(hh, edge->calls, calls, next) {
+		HASH_DEL(edge->calls, calls);
+		free(calls);
+		model->route_count--;
+	}
+	free(edge->call_latency);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "model/route.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define NAME_MAX_LENGTH 48 /* a longer segment names a thing, not a kind of things */
+#define TOKEN_LENGTH 16    /* so long and with digits amid letters: a token */
+#define HASH_LENGTH 8      /* so long, only hexadecimal digits, decimal ones among them: a hash */
+
+struct segment {
+	const char *at;
+	size_t length, digits, letters, hex_letters, hyphens, dots, others;
+	bool address;
+};
+
+static struct segment look(const char *at, size_t length)
+{
+	struct segment s = { .at = at, .length = length };
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = at[i];
+
+		if (isdigit(c))
+			s.digits++;
+		else if (isxdigit(c))
+			s.hex_letters++;
+		else if (isalpha(c))
+			s.letters++;
+		else if (c == '-' || c == '_')
+			s.hyphens++;
+		else if (c == '.')
+			s.dots++;
+		else
+			s.others++;
+		s.address |= c == '@';
+	}
+	s.letters += s.hex_letters;
+	return s;
+}
+
+/* RFC 9562: 8-4-4-4-12 hexadecimal digits. */
+static bool is_uuid(const struct segment *s)
+{
+	return s->length == 36 && s->hyphens == 4 && s->digits + s->hex_letters == 32 && s->at[8] == '-' &&
+	       s->at[13] == '-' && s->at[18] == '-' && s->at[23] == '-';
+}
+
+/* The word for what it is, or NULL when it is a name. */
+static const char *fold(const struct segment *s)
+{
+	size_t plain = s->digits + s->hyphens + s->dots;
+
+	if (!s->length)
+		return NULL;
+	if (s->digits == s->length)
+		return "{id}";
+	if (is_uuid(s))
+		return "{uuid}";
+	if (s->digits >= 4 && plain == s->length && s->hyphens == 2 && s->length <= 10)
+		return "{date}";
+	if (s->digits && plain == s->length)
+		return "{id}"; /* 12-34, 1.2.3.4 */
+	if (s->address)
+		return "{address}";
+	if (s->length >= HASH_LENGTH && s->digits && s->digits + s->hex_letters == s->length)
+		return "{hash}";
+	if (s->length >= TOKEN_LENGTH && s->digits >= 3 && !s->dots)
+		return "{token}";
+	if (s->length > NAME_MAX_LENGTH || (s->length > 3 && s->others * 2 > s->length))
+		return "{token}";
+	if (s->digits >= 4 && s->digits * 2 > s->length)
+		return "{id}"; /* order-100042 */
+	return NULL;
+}
+
+void hs_route_of_path(const char *path, char *route, size_t size)
+{
+	static const char more[] = "/~more";
+	size_t used = 0;
+
+	while (*path) {
+		const char *start = path;
+		struct segment segment;
+		const char *word;
+		size_t length;
+
+		while (*path == '/')
+			path++;
+		length = strcspn(path, "/");
+		segment = look(path, length);
+		word = fold(&segment);
+		if (used + (path - start) + (word ? strlen(word) : length) + sizeof(more) > size) {
+			memcpy(route + used, more, sizeof(more));
+			return;
+		}
+		memcpy(route + used, start, path - start);
+		used += path - start;
+		memcpy(route + used, word ? word : path, word ? strlen(word) : length);
+		used += word ? strlen(word) : length;
+		path += length;
+	}
+	route[used] = '\0';
+}
