@@ -204,6 +204,16 @@ static void check_drop(const struct hs_ev_drop *drop)
 	assert_true(drop->length < 1 << 20);
 }
 
+static void check_data(const struct hs_ev_data *data)
+{
+	assert_int_equal(data->event.size, sizeof(*data) + (data->captured + 7) / 8 * 8);
+	assert_true(data->captured <= data->length && data->length <= 1 << 17);
+	assert_true(!data->before_bytes == !data->before_ns);
+	assert_int_equal(data->pad, 0);
+	for (size_t i = data->captured; i < data->event.size - sizeof(*data); i++)
+		assert_int_equal(data->bytes[i], 0);
+}
+
 static void check_record(const struct hs_event *event)
 {
 	check_head(event);
@@ -211,6 +221,8 @@ static void check_record(const struct hs_event *event)
 		check_process((const void *)event);
 	else if (event->kind == HS_EV_DROP)
 		check_drop((const void *)event);
+	else if (event->kind == HS_EV_DATA)
+		check_data((const void *)event);
 	else if (event->kind != HS_EV_PASS && event->kind != HS_EV_LOSS)
 		check_socket((const void *)event);
 	if (event->kind == HS_EV_CONNECTION)
@@ -219,8 +231,19 @@ static void check_record(const struct hs_event *event)
 		assert_int_equal(((const struct hs_ev_error *)event)->pad, 0);
 }
 
+/* Its connection has been told before, and that is all that says where it is. */
+static bool is_known(uint64_t cookie)
+{
+	for (size_t i = 0; i < record_total; i++)
+		if (records[i]->kind == HS_EV_CONNECTION && has_cookie(records[i], &cookie))
+			return true;
+	return false;
+}
+
 static bool is_ours(const struct hs_event *event)
 {
+	if (event->kind == HS_EV_DATA)
+		return is_known(((const struct hs_ev_data *)event)->cookie);
 	if (event->kind == HS_EV_PROCESS || event->kind == HS_EV_PASS)
 		return true;
 	if (event->kind == HS_EV_DROP)
@@ -424,6 +447,11 @@ uint64_t lost(enum hs_loss stage)
 void watch(const char *hooks)
 {
 	watch_with_ring(hooks, 1 << 20);
+}
+
+void want(uint64_t cookie, enum hs_watch wanted)
+{
+	hs_probe_watch(probe, cookie, wanted);
 }
 
 void follow(void)

@@ -42,6 +42,7 @@ void watch_with_ring(const char *hooks, size_t ring_bytes);
 void watch_with_table(const char *hooks, uint32_t sockets); /* so many entries, swept above half of them */
 void watch_with_budget(const char *hooks, uint32_t drops); /* so many are told, by CPU and 100 ms */
 void follow(void); /* from now on accept() is a record of its own */
+void want(uint64_t cookie, enum hs_watch wanted); /* so much of a socket's payload */
 size_t known_sockets(void); /* entries in the table of sockets, of the whole machine */
 int unwatch(void **state); /* teardown */
 

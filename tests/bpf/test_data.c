@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Payload as it leaves a socket and as it arrives: the heads of what is said, and no byte unaccounted. */
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "stand.h"
+
+#define HOOKS "connection,payload"
+
+struct pair {
+	int listener, client, server;
+	uint64_t client_cookie, server_cookie;
+};
+
+static struct pair open_pair(const struct address *address)
+{
+	struct pair pair;
+	uint16_t port;
+
+	pair.listener = listen_on(address, &port, 4);
+	pair.client = connect_to(address, port);
+	pair.server = accept_from(pair.listener);
+	pair.client_cookie = cookie_of(pair.client);
+	pair.server_cookie = cookie_of(pair.server);
+	return pair;
+}
+
+static void close_pair(struct pair *pair)
+{
+	close(pair->client);
+	close(pair->server);
+	close(pair->listener);
+}
+
+/* What one socket's records of a direction tell. */
+struct told {
+	uint64_t cookie;
+	uint8_t direction;
+	uint64_t records, bytes, captured;
+	uint32_t next;
+	bool begun, holes;
+	const uint8_t *expected; /* what the stream carries, or NULL */
+};
+
+static void add(struct told *told, const struct hs_ev_data *data)
+{
+	uint32_t begin = data->position - data->before_bytes;
+
+	if (told->begun && begin != told->next)
+		told->holes = true;
+	if (told->expected && data->captured)
+		assert_memory_equal(data->bytes, told->expected + told->bytes + data->before_bytes, data->captured);
+	told->begun = true;
+	told->next = data->position + data->length;
+	told->records++;
+	told->bytes += data->before_bytes + data->length;
+	told->captured += data->captured;
+}
+
+static bool counts(const void *record, const void *arg)
+{
+	const struct hs_ev_data *data = record;
+	struct told *told = (void *)arg;
+
+	if (data->cookie == told->cookie && data->direction == told->direction)
+		add(told, data);
+	return false;
+}
+
+static struct told tell(uint64_t cookie, enum hs_direction direction, const void *expected)
+{
+	struct told told = { .cookie = cookie, .direction = direction, .expected = expected };
+
+	find_record(HS_EV_DATA, counts, &told);
+	return told;
+}
+
+struct amount {
+	uint64_t cookie, bytes;
+	enum hs_direction direction;
+};
+
+static bool is_told(const void *arg)
+{
+	const struct amount *amount = arg;
+
+	return tell(amount->cookie, amount->direction, NULL).bytes >= amount->bytes;
+}
+
+/* Waits until so many bytes have been told of. */
+static struct told await_bytes(uint64_t cookie, enum hs_direction direction, uint64_t bytes, const void *expected)
+{
+	struct amount amount = { cookie, bytes, direction };
+	struct told told;
+
+	wait_until(is_told, &amount);
+	told = tell(cookie, direction, expected);
+	assert_int_equal(told.bytes, bytes);
+	assert_false(told.holes);
+	return told;
+}
+
+static void check_both_ends(const struct address *address)
+{
+	static const char request[] = "what?", answer[] = "that, and no more";
+	struct pair pair;
+
+	watch(HOOKS);
+	pair = open_pair(address);
+	send_all(pair.client, request, sizeof(request));
+	receive_all(pair.server, sizeof(request));
+	send_all(pair.server, answer, sizeof(answer));
+	receive_all(pair.client, sizeof(answer));
+	await_bytes(pair.client_cookie, HS_DIRECTION_EGRESS, sizeof(request), request);
+	await_bytes(pair.server_cookie, HS_DIRECTION_INGRESS, sizeof(request), request);
+	await_bytes(pair.server_cookie, HS_DIRECTION_EGRESS, sizeof(answer), answer);
+	await_bytes(pair.client_cookie, HS_DIRECTION_INGRESS, sizeof(answer), answer);
+	assert_int_equal(tell(pair.client_cookie, HS_DIRECTION_EGRESS, request).captured, sizeof(request));
+	close_pair(&pair);
+}
+
+static void ipv4(void **state)
+{
+	(void)state;
+	check_both_ends(&v4);
+}
+
+static void ipv6(void **state)
+{
+	(void)state;
+	check_both_ends(&v6);
+}
+
+static void mapped(void **state)
+{
+	(void)state;
+	check_both_ends(&v4_mapped);
+}
+
+static uint8_t *pattern(size_t size)
+{
+	uint8_t *bytes = malloc(size);
+
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = i * 7 + (i >> 8) * 13;
+	return bytes;
+}
+
+/* Sends size bytes while a child of ours reads them. */
+static void stream(int from, int to, const uint8_t *bytes, size_t size)
+{
+	pid_t reader = fork();
+	int status;
+
+	if (!reader) {
+		receive_all(to, size);
+		_exit(0);
+	}
+	send_all(from, bytes, size);
+	waitpid(reader, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+/* Of a long run the head is recorded, of the rest how much it was; a turn later there is a head again. */
+static void heads(void **state)
+{
+	const size_t size = 3 << 20;
+	uint8_t *bytes = pattern(size);
+	struct told told;
+	struct pair pair;
+
+	(void)state;
+	watch_with_ring(HOOKS, 4 << 20);
+	pair = open_pair(&v4);
+	stream(pair.client, pair.server, bytes, size);
+	told = await_bytes(pair.server_cookie, HS_DIRECTION_INGRESS, size, bytes);
+	assert_int_equal(told.captured, HS_WATCH_HEAD_BYTES);
+	assert_true(told.records < size / 1024);
+	send_all(pair.server, "ok", 2);
+	receive_all(pair.client, 2);
+	send_all(pair.client, "again", 5);
+	receive_all(pair.server, 5);
+	told = await_bytes(pair.server_cookie, HS_DIRECTION_INGRESS, size + 5, NULL);
+	assert_int_equal(told.captured, HS_WATCH_HEAD_BYTES + 5);
+	close_pair(&pair);
+	free(bytes);
+}
+
+/* All of it, whatever the size of the segments. */
+static void all(void **state)
+{
+	const size_t size = 1 << 20;
+	uint8_t *bytes = pattern(size);
+	struct told told;
+	struct pair pair;
+
+	(void)state;
+	watch_with_ring(HOOKS, 8 << 20);
+	pair = open_pair(&v4);
+	want(pair.server_cookie, HS_WATCH_ALL);
+	want(pair.client_cookie, HS_WATCH_NOTHING);
+	stream(pair.client, pair.server, bytes, size);
+	told = await_bytes(pair.server_cookie, HS_DIRECTION_INGRESS, size, bytes);
+	assert_int_equal(told.captured, size);
+	assert_int_equal(tell(pair.client_cookie, HS_DIRECTION_EGRESS, NULL).records, 0);
+	assert_int_equal(lost(HS_LOSS_RING_DATA), 0);
+	close_pair(&pair);
+	free(bytes);
+}
+
+/* It is decided while the connection speaks. */
+static void nothing_any_more(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	watch(HOOKS);
+	pair = open_pair(&v4);
+	send_all(pair.client, "one", 3);
+	receive_all(pair.server, 3);
+	await_bytes(pair.server_cookie, HS_DIRECTION_INGRESS, 3, NULL);
+	want(pair.server_cookie, HS_WATCH_NOTHING);
+	for (int i = 0; i < 10; i++) {
+		send_all(pair.client, "more", 4);
+		receive_all(pair.server, 4);
+	}
+	await_bytes(pair.client_cookie, HS_DIRECTION_EGRESS, 43, NULL);
+	assert_int_equal(tell(pair.server_cookie, HS_DIRECTION_INGRESS, NULL).bytes, 3);
+	close_pair(&pair);
+}
+
+/* No system call carries these bytes. */
+static void sent_from_a_file(void **state)
+{
+	const size_t size = 100000;
+	int file = memfd_create("page", MFD_CLOEXEC);
+	uint8_t *bytes = pattern(size);
+	off_t at = 0;
+	struct pair pair;
+
+	(void)state;
+	assert_int_equal(write(file, bytes, size), size);
+	watch(HOOKS);
+	pair = open_pair(&v4);
+	want(pair.server_cookie, HS_WATCH_ALL);
+	while (at < (off_t)size)
+		assert_true(sendfile(pair.server, file, &at, size - at) > 0);
+	receive_all(pair.client, size);
+	await_bytes(pair.server_cookie, HS_DIRECTION_EGRESS, size, bytes);
+	close_pair(&pair);
+	close(file);
+	free(bytes);
+}
+
+static bool is_of_server(const void *record, const void *cookie)
+{
+	const struct hs_ev_connection *connection = record;
+
+	return connection->socket.cookie == *(const uint64_t *)cookie && connection->socket.phase == HS_PHASE_OPEN;
+}
+
+static bool is_data_of(const void *record, const void *cookie)
+{
+	return ((const struct hs_ev_data *)record)->cookie == *(const uint64_t *)cookie;
+}
+
+/* Who speaks is told first: nobody announces a server's end but its first payload. */
+static void announced(void **state)
+{
+	const struct hs_ev_connection *opened;
+	const struct hs_ev_data *data;
+	struct pair pair;
+
+	(void)state;
+	watch(HOOKS);
+	pair = open_pair(&v4);
+	send_all(pair.client, "x", 1);
+	receive_all(pair.server, 1);
+	data = await_record(HS_EV_DATA, is_data_of, &pair.server_cookie);
+	opened = find_record(HS_EV_CONNECTION, is_of_server, &pair.server_cookie);
+	assert_non_null(opened);
+	assert_int_equal(opened->socket.role, HS_ROLE_SERVER);
+	assert_int_equal(opened->socket.state, ESTABLISHED);
+	assert_true(opened->established_ns && opened->established_ns <= data->event.time_ns);
+	assert_true(opened->socket.event.time_ns <= data->event.time_ns);
+	check_tuple(&opened->socket.tuple, "127.0.0.1", opened->socket.tuple.local_port, "127.0.0.1",
+		    local_port(pair.client));
+	close_pair(&pair);
+}
+
+/* A ring that is too small loses payload, and says how often. */
+static void ring_full(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	watch_with_ring(HOOKS, 4096);
+	pair = open_pair(&v4);
+	for (int i = 0; i < 100; i++) {
+		send_all(pair.client, "0123456789012345678901234567890123456789", 40);
+		receive_all(pair.server, 40);
+	}
+	assert_true(lost(HS_LOSS_RING_DATA) > 0);
+	close_pair(&pair);
+}
+
+/* What a socket older than we are says is told once a pass has met it. */
+static void older(void **state)
+{
+	struct told told;
+	struct pair pair;
+
+	(void)state;
+	pair = open_pair(&v4);
+	watch(HOOKS ",snapshot");
+	send_all(pair.client, "before", 6);
+	receive_all(pair.server, 6);
+	pass();
+	send_all(pair.client, "after", 5);
+	receive_all(pair.server, 5);
+	told = await_bytes(pair.server_cookie, HS_DIRECTION_INGRESS, 5, "after");
+	assert_int_equal(told.captured, 5);
+	close_pair(&pair);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(ipv4, unwatch),
+		cmocka_unit_test_teardown(ipv6, unwatch),
+		cmocka_unit_test_teardown(mapped, unwatch),
+		cmocka_unit_test_teardown(heads, unwatch),
+		cmocka_unit_test_teardown(all, unwatch),
+		cmocka_unit_test_teardown(nothing_any_more, unwatch),
+		cmocka_unit_test_teardown(sent_from_a_file, unwatch),
+		cmocka_unit_test_teardown(announced, unwatch),
+		cmocka_unit_test_teardown(ring_full, unwatch),
+		cmocka_unit_test_teardown(older, unwatch),
+	};
+
+	return cmocka_run_group_tests_name("data", tests, own_network, unwatch);
+}
