@@ -28,6 +28,18 @@ struct {
 	__type(value, __u32); /* enum hs_watch */
 } hs_watches SEC(".maps");
 
+/*
+ * Servers of this node, by the address under which clients reach them, with the time of the last
+ * word on it. Inserted by the agent when it has seen both ends of a connection; what is not used makes
+ * room for others.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct hs_server);
+	__type(value, __u64);
+} hs_servers SEC(".maps");
+
 struct hs_payload {
 	__u64 cookie;
 	__u32 offset, length; /* in the packet */
@@ -65,6 +77,23 @@ static __always_inline bool hs_payload_find(struct __sk_buff *skb, struct hs_pay
 		return false;
 	payload->length = skb->len - payload->offset;
 	return true;
+}
+
+/* A client whose server is on this node as well: what it says is read there. */
+static __always_inline bool hs_data_is_redundant(const struct tcp_sock *tp, const struct hs_sock *state)
+{
+	struct hs_server server = {};
+	struct hs_tuple tuple = {};
+	__u64 *known;
+
+	if (state->role != HS_ROLE_CLIENT)
+		return false;
+	hs_tuple_fill(&tuple, tp);
+	__builtin_memcpy(server.address, tuple.remote, sizeof(server.address));
+	server.netns = tuple.netns;
+	server.port = tuple.remote_port;
+	known = bpf_map_lookup_elem(&hs_servers, &server);
+	return known && *known + HS_SERVER_NS > bpf_ktime_get_ns();
 }
 
 /* The connection's record, for userspace that has not heard of it yet. */
@@ -196,6 +225,10 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 		hs_data_ask(payload->cookie, state);
 	if (state->data.watch == HS_WATCH_NOTHING)
 		return;
+	if (!state->data.turn && hs_data_is_redundant(tp, state)) {
+		state->data.watch = HS_WATCH_NOTHING;
+		return;
+	}
 	if (!state->data.announced)
 		hs_data_announce(tp, payload->cookie, state);
 	if (state->data.turn != direction + 1) {

@@ -36,7 +36,7 @@ static __always_inline void hs_own(struct hs_sock *state)
 	hs_task_introduce();
 }
 
-static __always_inline void hs_send_open(struct sock *sk, const struct tcp_sock *tp, const struct hs_sock *state)
+static __always_inline void hs_send_open(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
 {
 	struct hs_ev_connection *connection =
 		hs_reserve_size(HS_EV_CONNECTION_OPEN_SIZE, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
@@ -45,6 +45,7 @@ static __always_inline void hs_send_open(struct sock *sk, const struct tcp_sock 
 		return;
 	hs_connection_fill(connection, sk, tp, HS_PHASE_OPEN, state);
 	connection->socket.state = TCP_ESTABLISHED;
+	state->data.announced = 1;
 	hs_submit(connection);
 }
 

@@ -333,6 +333,18 @@ enum hs_watch {
 };
 #define HS_WATCH_HEAD_BYTES 4096
 
+/*
+ * A server that clients of a namespace reach on this node: its own end tells what they say. Not
+ * a record: the key of a map that userspace fills.
+ */
+struct hs_server {
+	__u8 address[16];
+	__u32 netns; /* of the client */
+	__u16 port;
+	__u16 pad;
+};
+#define HS_SERVER_NS 60000000000ull /* so long it is believed: then the next client's end tells again */
+
 /* Where a record can be lost in the kernel; the names are in user/probe/ring.c. */
 enum hs_loss {
 	HS_LOSS_RING_PROCESS,

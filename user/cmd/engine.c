@@ -150,6 +150,13 @@ static void watch(void *arg, uint64_t cookie, enum hs_watch wanted)
 	hs_probe_watch(engine->probe, cookie, wanted);
 }
 
+static void server_is_here(void *arg, const struct hs_server *server)
+{
+	struct hs_engine *engine = arg;
+
+	hs_probe_server(engine->probe, server, hs_monotonic_ns());
+}
+
 struct local {
 	struct hs_engine *engine;
 	uint32_t netns;
@@ -404,6 +411,7 @@ int hs_engine_open(const struct hs_engine_config *config, struct hs_engine **out
 	engine->config.model.ask_counters = ask_counters;
 	engine->config.model.ask_status = ask_status;
 	engine->config.model.watch = watch;
+	engine->config.model.server_is_here = server_is_here;
 	engine->config.model.introduce_arg = engine;
 	engine->config.model.node = hs_node_name();
 	engine->model = hs_model_new(&engine->config.model);

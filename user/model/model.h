@@ -49,7 +49,9 @@ struct hs_model_config {
 	void (*ask_status)(void *arg, uint32_t pid);
 	/* How much of the payload of the socket with that cookie is wanted from now on. */
 	void (*watch)(void *arg, uint64_t cookie, enum hs_watch watch);
-	void *introduce_arg; /* of all four */
+	/* Both ends of a connection to that server are on this node: its clients need not tell what they say. */
+	void (*server_is_here)(void *arg, const struct hs_server *server);
+	void *introduce_arg; /* of all of them */
 };
 
 extern const struct hs_model_config hs_model_defaults;

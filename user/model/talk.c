@@ -89,6 +89,18 @@ static bool is_redundant(const struct hs_connection *connection, enum hs_side si
 	return side == HS_CLIENT && connection->end[HS_SERVER].here;
 }
 
+/* The client's next connections need not say what the server's end says. */
+static void tell(struct hs_model *model, const struct hs_connection *connection)
+{
+	struct hs_server server = {
+		.netns = connection->end[HS_CLIENT].netns, .port = connection->port[HS_SERVER],
+	};
+
+	memcpy(server.address, connection->address[HS_SERVER], sizeof(server.address));
+	if (model->config.server_is_here)
+		model->config.server_is_here(model->config.introduce_arg, &server);
+}
+
 static void feed(struct hs_talk *talk, const struct hs_ev_data *event)
 {
 	enum hs_side from = event->direction == HS_DIRECTION_EGRESS ? talk->side : hs_other_side(talk->side);
@@ -130,6 +142,8 @@ int hs_data_feed(struct hs_model *model, const struct hs_ev_data *event)
 		return -ENOMEM;
 	if (!talk->conversation && talk->unwanted++ % REMIND == 0)
 		talk->watch = HS_WATCH_NEW; /* the kernel has not heard, or forgotten */
+	if (is_redundant(connection, side) && talk->conversation)
+		tell(model, connection);
 	if (!talk->conversation || is_redundant(connection, side))
 		stop(talk);
 	else

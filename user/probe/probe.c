@@ -622,6 +622,11 @@ void hs_probe_watch(struct hs_probe *probe, uint64_t cookie, enum hs_watch watch
 	bpf_map_update_elem(bpf_map__fd(probe->skeleton->maps.hs_watches), &cookie, &value, BPF_ANY);
 }
 
+void hs_probe_server(struct hs_probe *probe, const struct hs_server *server, uint64_t time_ns)
+{
+	bpf_map_update_elem(bpf_map__fd(probe->skeleton->maps.hs_servers), server, &time_ns, BPF_ANY);
+}
+
 void hs_probe_losses(const struct hs_probe *probe, struct hs_ev_loss *loss)
 {
 	*loss = (struct hs_ev_loss){

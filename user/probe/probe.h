@@ -53,6 +53,9 @@ void hs_probe_live(struct hs_probe *probe, bool live);
 /* How much payload of the socket with that cookie is wanted, from its next segment on. */
 void hs_probe_watch(struct hs_probe *probe, uint64_t cookie, enum hs_watch watch);
 
+/* Clients reach that server on this node: their ends need not tell what they say, for HS_SERVER_NS from time_ns on. */
+void hs_probe_server(struct hs_probe *probe, const struct hs_server *server, uint64_t time_ns);
+
 /* The loss counters of the kernel side as a record. */
 void hs_probe_losses(const struct hs_probe *probe, struct hs_ev_loss *loss);
 
