@@ -7,16 +7,20 @@
 
 bool hs_is_own(struct hs_model *model, const struct hs_connection *connection)
 {
-	const struct hs_end *client = &connection->end[HS_CLIENT];
-	const struct hs_listener *listener;
+	const struct hs_end *client = &connection->end[HS_CLIENT], *server = &connection->end[HS_SERVER];
+	const uint8_t *address = connection->address[HS_SERVER];
+	uint16_t port = connection->port[HS_SERVER];
+	const struct hs_listener *listener = NULL;
 	uint32_t self = model->config.self_pid;
 
 	if (!self)
 		return false;
-	if (connection->own || client->pid == self || connection->end[HS_SERVER].pid == self)
+	if (connection->own || client->pid == self || server->pid == self)
 		return true;
-	listener = client->here ? hs_listener_reached(model, client->netns, connection->address[HS_SERVER],
-						      connection->port[HS_SERVER]) : NULL;
+	if (client->here)
+		listener = hs_listener_reached(model, client->netns, address, port);
+	else if (!server->pid) /* not accepted yet */
+		listener = hs_listener_find(model, server->netns, address, port);
 	return listener && listener->own;
 }
 
