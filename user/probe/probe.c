@@ -366,10 +366,10 @@ static struct bpf_link *attach_cgroup(struct bpf_program *program)
 	char root[256];
 	int fd;
 
-	hs_cgroup_root(root, sizeof(root));
-	if (!root[0]) {
+	if (!hs_cgroup_root(root, sizeof(root))) {
 		errno = ENOENT;
-		return refuse("%s", "cgroup v2 is not mounted");
+		return refuse("%s", *root ? "only a part of cgroup v2 is mounted here: mount the host's /sys/fs/cgroup" :
+					    "cgroup v2 is not mounted");
 	}
 	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
