@@ -51,6 +51,16 @@ def listener(at, cookie, phase, pid=20):
         "<IIIIIIQQ", 1, 128, 0, 0, 0, 0, 5, 1000)
 
 
+def talk(*turns, late=False):
+    """An input of l7.c: (who, bytes) pairs, who being "c" or "s"."""
+    parts = [bytes([late])]
+    for who, text in turns:
+        for at in range(0, len(text), 8191):
+            piece = text[at:at + 8191]
+            parts.append(bytes([(0x80 if who == "s" else 0) | len(piece) >> 8, len(piece) & 255, 3]) + piece)
+    return b"".join(parts)
+
+
 CLIENT = ("127.0.0.1", 40000, "127.0.0.1", 80, 10, 1)
 SERVER = ("127.0.0.1", 80, "127.0.0.1", 40000, 20, 2)
 QUIET = ("127.0.0.1", 80, "127.0.0.1", 40001, 21, 2)  # no record of its own for accept()
@@ -107,3 +117,11 @@ for number, record in enumerate(PROCESSES):
 write("config", "all", b'listen = "127.0.0.1:9464"\nlog_level = "debug"\nring_kbytes = 512\nmax_edges = 64\n'
       b'rule "orders" {\n\texecutable = "java"\n\targuments = "*orders*"\n\tnamespace = "shop"\n}\n')
 write("config", "wrong", b'ring_kbytes = 1\nrule { }\nlisten = "\n')
+
+GET = b"GET /users/7?q=1 HTTP/1.1\r\nHost: a\r\n\r\n"
+write("l7", "http1", talk(("c", GET), ("s", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"),
+                          ("c", b"POST /u HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+                          ("s", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
+                          ("c", b"GET /w HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+                          ("s", b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x02hi")))
+write("l7", "http1_late", talk(("s", b"</html>"), ("c", GET * 3), ("s", b"HTTP/1.1 204 No Content\r\n\r\n" * 3), late=True))

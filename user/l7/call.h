@@ -14,6 +14,7 @@
 #define HS_OPERATION_LEN 32
 #define HS_TARGET_LEN 256
 #define HS_CALL_ERROR_LEN 32
+#define HS_VERSION_LEN 8
 
 enum hs_call_end {
 	HS_CALL_ANSWERED,
@@ -34,6 +35,7 @@ struct hs_call {
 	char operation[HS_OPERATION_LEN];  /* HTTP method, SQL operation, Redis command; upper case. "" not known */
 	char target[HS_TARGET_LEN];        /* path without query, table, RPC method, DNS name; never a value. "" not known */
 	char error[HS_CALL_ERROR_LEN];     /* what the protocol says went wrong: SQLSTATE, "WRONGTYPE"; "" nothing */
+	char version[HS_VERSION_LEN];      /* of the protocol where there are several: HTTP "1.0", "1.1", "2", TLS "1.3". "" not known */
 	/* private to the parser, and to the conversation */
 	uint64_t parser[2];
 	struct hs_call *prev, *next;

@@ -281,6 +281,7 @@ static ssize_t feed_request(struct hs_conversation *c, struct http1 *http, const
 	http->upgrades = head.upgrade;
 	path = path_of(target);
 	strcpy(http->asking->operation, known_method(method));
+	hs_call_text(http->asking->version, sizeof(http->asking->version), text.at + text.length - 3, 3);
 	hs_call_text(http->asking->target, sizeof(http->asking->target), path.at, path.length);
 	begin_body(c, HS_CLIENT, &head, !head.chunked && !head.has_length, slice->last_ns);
 	return length;
@@ -475,6 +476,7 @@ static enum hs_match boundary(enum hs_side from, const uint8_t *bytes, size_t le
 
 const struct hs_protocol hs_protocol_http1 = {
 	.name = "http",
+	.kind = HS_PROTOCOL_HTTP,
 	.state_size = sizeof(struct http1),
 	.match = match,
 	.boundary = boundary,

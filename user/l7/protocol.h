@@ -37,8 +37,17 @@ enum hs_match {
 	HS_MATCH_YES,
 };
 
+/* Which of the semantic conventions' metrics its calls go to. */
+enum hs_protocol_kind {
+	HS_PROTOCOL_HTTP, /* http_…; calls with rpc set go to rpc_… */
+	HS_PROTOCOL_DB,   /* db_…, name is db.system.name */
+	HS_PROTOCOL_DNS,  /* dns_… */
+	HS_PROTOCOL_TLS,  /* hopscope_tls_…: a handshake is a call */
+};
+
 struct hs_protocol {
 	const char *name;    /* as in labels and JSON: "http", "postgresql" */
+	enum hs_protocol_kind kind;
 	size_t state_size;   /* of the parser's state for a connection; zeroed before the first use */
 	/* Every byte is needed; else the heads of turns are enough (the first 4 KiB that a side says). */
 	bool whole;

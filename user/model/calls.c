@@ -170,6 +170,7 @@ void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum
 	key.protocol = protocol;
 	memcpy(key.operation, call->operation, sizeof(key.operation));
 	memcpy(key.error, call->error, sizeof(key.error));
+	memcpy(key.version, call->version, sizeof(key.version));
 	route_of(call, key.route);
 	key.status = call->status;
 	key.end = call->end;

@@ -7,41 +7,6 @@
 
 #define RATE_SPAN 30.0 /* seconds: the memory of the moving rates */
 
-uint64_t hs_failures_of(const struct hs_failures *failures, enum hs_reason reason)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < failures->count; i++)
-		if (!reason || failures->kinds[i].reason == reason)
-			sum += failures->kinds[i].count;
-	return sum;
-}
-
-uint64_t hs_failures_total(const struct hs_failures *failures)
-{
-	return hs_failures_of(failures, HS_REASON_NONE);
-}
-
-void hs_failures_add(struct hs_model *model, struct hs_failures *failures, enum hs_reason reason,
-		     enum hs_cause cause)
-{
-	struct hs_failure_count *kinds = failures->kinds;
-
-	for (size_t i = 0; i < failures->count; i++) {
-		if (kinds[i].reason == reason && kinds[i].cause == cause) {
-			kinds[i].count++;
-			return;
-		}
-	}
-	kinds = reallocarray(kinds, failures->count + 1, sizeof(*kinds));
-	if (!kinds) {
-		model->counters.dropped[HS_MODEL_LOSS_EDGE]++;
-		return;
-	}
-	failures->kinds = kinds;
-	kinds[failures->count++] = (struct hs_failure_count){ reason, cause, 1 };
-}
-
 struct hs_edge *hs_edge_find(struct hs_model *model, struct hs_workload *client, struct hs_workload *server,
 			     uint16_t port)
 {

@@ -167,6 +167,7 @@ struct hs_calls {
 		char operation[HS_OPERATION_LEN];
 		char route[HS_ROUTE_LEN]; /* or table, RPC method, DNS name; "~other" when there are too many */
 		char error[HS_CALL_ERROR_LEN];
+		char version[HS_VERSION_LEN];
 		int32_t status; /* -1: none */
 		uint8_t end;    /* enum hs_call_end */
 		uint8_t seen_at; /* enum hs_side: at whose end they were watched; the server's where that is here */

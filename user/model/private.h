@@ -132,10 +132,12 @@ struct hs_edge *hs_edge_get(struct hs_model *model, struct hs_workload *client, 
 			    uint16_t port);
 struct hs_edge *hs_edge_find(struct hs_model *model, struct hs_workload *client, struct hs_workload *server,
 			     uint16_t port); /* NULL when there is none */
-void hs_failures_add(struct hs_model *model, struct hs_failures *failures, enum hs_reason reason,
-		     enum hs_cause cause);
 void hs_edge_tick(struct hs_model *model);
 void hs_edge_free_all(struct hs_model *model);
+
+/* failures.c */
+void hs_failures_add(struct hs_model *model, struct hs_failures *failures, enum hs_reason reason,
+		     enum hs_cause cause);
 
 /* listener.c */
 int hs_listener_feed(struct hs_model *model, const struct hs_ev_listener *event);
