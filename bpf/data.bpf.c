@@ -12,7 +12,6 @@
 #include "hopscope/event.h"
 #include "lib/sock.bpf.h"
 
-#define HS_PASS 1
 #define HS_TCP_PSH 8
 #define HS_CHUNKS_MAX 17
 #define HS_BEFORE_MAX (256u << 10) /* so much goes unrecorded before a record tells of it */

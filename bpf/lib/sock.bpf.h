@@ -55,6 +55,7 @@ extern const volatile __u64 hs_sock_bound;
 
 extern const volatile __u64 hs_tick_ns; /* length of a jiffy */
 
+#define HS_PASS 1 /* what a cgroup program returns: it only looks */
 #define HS_SOCK_DEAD(STATE) ((STATE)->handled == TCP_CLOSE)
 
 static __always_inline struct hs_sock *hs_sock_get(const struct sock *sk)

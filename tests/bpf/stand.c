@@ -564,11 +564,13 @@ int connect_to(const struct address *address, uint16_t port)
 
 int accept_from(int listener)
 {
+	struct sockaddr_storage peer; /* most servers ask for it */
+	socklen_t length = sizeof(peer);
 	struct pollfd ready = { .fd = listener, .events = POLLIN };
 	int fd;
 
 	assert_int_equal(poll(&ready, 1, 20000), 1);
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	fd = accept4(listener, (void *)&peer, &length, SOCK_CLOEXEC);
 	assert_true(fd >= 0);
 	return fd;
 }

@@ -14,6 +14,7 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.lost = "connects that fail without sending anything (unreachable, no_ports, denied) are not counted",
 		.ladder = {
 			{ "fexit", { "hs_connect_fexit", "hs_connect_denied_fexit" } },
+			{ "cgroup", { "hs_connect4", "hs_connect6", "hs_no_route4", "hs_no_route6" } },
 			{ "syscalls", { "hs_connect_exit" } },
 		},
 	},
@@ -23,6 +24,7 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.lost = "accept delays; the owner of a short connection is who closed it",
 		.ladder = {
 			{ "fexit", { "hs_accept_fexit" } },
+			{ "cgroup", { "hs_accept_name4", "hs_accept_name6" } },
 			{ "syscalls", { "hs_accept_exit", "hs_accept4_exit" } },
 		},
 	},

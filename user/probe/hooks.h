@@ -7,7 +7,7 @@
 
 #include "base/hook.h"
 
-#define HS_RUNG_PROGRAMS 3
+#define HS_RUNG_PROGRAMS 4
 
 struct hs_hook_def {
 	const char *name, *gives, *lost;

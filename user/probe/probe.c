@@ -124,6 +124,13 @@ static const struct hs_rung_def *rung_of(const struct hs_probe *probe, size_t ho
 	return rung < 0 ? NULL : &hs_hook_defs[hook].ladder[rung];
 }
 
+static bool uses(const struct hs_probe *probe, size_t hook, const char *name)
+{
+	const struct hs_rung_def *rung = rung_of(probe, hook);
+
+	return rung && !strcmp(rung->name, name);
+}
+
 static bool is_disabled(const char *list, const char *hook, const char *rung)
 {
 	char full[64];
@@ -182,9 +189,7 @@ static bool fexit_is_forbidden(void)
 static void skip_forbidden(struct hs_probe *probe)
 {
 	for (size_t i = 0; i < HS_HOOK_COUNT; i++) {
-		const struct hs_rung_def *rung = rung_of(probe, i);
-
-		if (rung && !strcmp(rung->name, "fexit")) {
+		if (uses(probe, i, "fexit")) {
 			step_down(probe, i, -EPERM, "fexit: Operation not permitted");
 			skip_disabled(probe, i);
 		}
@@ -314,6 +319,7 @@ static int load(struct hs_probe *probe)
 	skeleton->rodata->hs_wakeup_bytes = ring / 4;
 	skeleton->rodata->hs_tick_ns = tick_ns();
 	skeleton->rodata->hs_self = getpid();
+	skeleton->rodata->hs_tell_no_ports = uses(probe, HS_HOOK_CONNECT, "cgroup");
 	skeleton->rodata->hs_announce_servers = probe->hooks[HS_HOOK_ACCEPT].rung < 0;
 	set_reasons(probe);
 	return hs_bpf__load(skeleton);
@@ -385,7 +391,8 @@ static struct bpf_link *attach(struct hs_probe *probe, struct bpf_program *progr
 {
 	if (bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT)
 		return attach_tracepoint(probe, program);
-	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB)
+	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB ||
+	    bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SOCK_ADDR)
 		return attach_cgroup(program);
 	return bpf_program__attach(program);
 }
