@@ -145,7 +145,7 @@ void hs_model_follow_requests(struct hs_model *model, bool follows)
 
 void hs_requests_free(struct hs_model *model)
 {
-	for (uint32_t i = 0; model->requests && i < model->config.max_requests; i++)
+	for (uint32_t i = 0; model->requests && i < model->config.max_requests && i < model->request_next; i++)
 		clear(model, &model->requests[i]);
 	free(model->requests);
 	model->requests = NULL;
