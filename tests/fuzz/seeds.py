@@ -115,7 +115,8 @@ for name, records in (("spine", spine), ("faults", faults)):
 for number, record in enumerate(PROCESSES):
     write("identity", f"process{number}", record)
 write("config", "all", b'listen = "127.0.0.1:9464"\nlog_level = "debug"\nring_kbytes = 512\nmax_edges = 64\n'
-      b'rule "orders" {\n\texecutable = "java"\n\targuments = "*orders*"\n\tnamespace = "shop"\n}\n')
+      b'rule "orders" {\n\texecutable = "java"\n\targuments = "*orders*"\n\tnamespace = "shop"\n}\n'
+      b'max_routes = 64\nroutes = { "/users/{id}/orders", "/shop/*/cart" }\n')
 write("config", "wrong", b'ring_kbytes = 1\nrule { }\nlisten = "\n')
 
 GET = b"GET /users/7?q=1 HTTP/1.1\r\nHost: a\r\n\r\n"

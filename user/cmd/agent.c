@@ -25,16 +25,20 @@ struct agent {
 	ev_timer timer;
 	ev_io ring;
 	ev_signal terminate, interrupt;
-	bool followed; /* by a client that reads events as they happen */
+	bool followed, requests_followed; /* by a client that reads events, calls as they happen */
 };
 
 static void look_for_followers(struct agent *agent)
 {
-	bool followed = hs_http_followers(agent->http) > 0;
+	unsigned requests = hs_http_request_followers(agent->http);
+	bool followed = hs_http_followers(agent->http) > requests;
 
 	if (followed != agent->followed)
 		hs_engine_follow(agent->engine, followed);
+	if (!!requests != agent->requests_followed)
+		hs_engine_follow_requests(agent->engine, requests);
 	agent->followed = followed;
+	agent->requests_followed = requests;
 }
 
 static void turn(struct agent *agent)

@@ -126,6 +126,52 @@ static void put_losses(const struct pen *pen, const json_t *status)
 		put_line(pen, HS_GOOD, "none", "nothing was dropped", "");
 }
 
+static void add_count(const json_t *protocol, const char *path, enum hs_unit unit, const char *words, char *line)
+{
+	double count = hs_doc_number(protocol, path);
+	char number[HS_UNIT_LEN];
+	size_t len = strlen(line);
+
+	if (count <= 0)
+		return;
+	hs_unit_format(unit, count, number);
+	snprintf(line + len, TEXT_LEN - len, "%s%s %s", len ? ", " : "", number, words);
+}
+
+/* What of the payload was read, and what was not. Nobody reads all protocols: what is not known is no fault. */
+static void put_protocol(const struct pen *pen, const json_t *protocol)
+{
+	const char *name = hs_doc_text(protocol, "protocol");
+	bool known = strcmp(name, "unknown") != 0;
+	char line[TEXT_LEN] = "";
+	size_t calls;
+
+	add_count(protocol, "calls", HS_UNIT_COUNT, "calls", line);
+	calls = strlen(line);
+	add_count(protocol, "undecoded_messages", HS_UNIT_COUNT, "messages skipped", line);
+	add_count(protocol, "undecoded_bytes", HS_UNIT_BYTES, "not understood", line);
+	add_count(protocol, "lost_calls", HS_UNIT_COUNT, "calls given up", line);
+	add_count(protocol, "lost_segments", HS_UNIT_COUNT, "holes in streams", line);
+	if (!*line)
+		return;
+	if (!line[calls])
+		put_line(pen, HS_GOOD, "read", name, line);
+	else
+		put_line(pen, known ? HS_WARNING : HS_PLAIN, calls ? "in part" : "unread", name, line);
+}
+
+static void put_protocols(const struct pen *pen, const json_t *status)
+{
+	const json_t *protocols = hs_doc_at(status, "protocols"), *protocol;
+	size_t i;
+
+	if (!json_array_size(protocols))
+		return;
+	put_heading(pen, "Payload");
+	json_array_foreach(protocols, i, protocol)
+		put_protocol(pen, protocol);
+}
+
 static void put_cost(const struct pen *pen, const json_t *status)
 {
 	char maps[HS_UNIT_LEN], passes[HS_UNIT_LEN], last[HS_UNIT_LEN], line[TEXT_LEN];
@@ -178,6 +224,7 @@ void hs_check_write(FILE *out, const json_t *status, bool color)
 	put_place(&pen, status, "tracefs", "tracefs");
 	put_heading(&pen, "Losses");
 	put_losses(&pen, status);
+	put_protocols(&pen, status);
 	put_cost(&pen, status);
 	put_verdict(&pen, status);
 }

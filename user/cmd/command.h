@@ -85,6 +85,8 @@ const struct hs_command *hs_command_find(const char *name);
 extern const char *const hs_color_choices[];
 
 extern const struct hs_command hs_graph_command;
+extern const struct hs_command hs_routes_command;
+extern const struct hs_command hs_requests_command;
 extern const struct hs_command hs_connections_command;
 extern const struct hs_command hs_listeners_command;
 extern const struct hs_command hs_observe_command;

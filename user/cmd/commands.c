@@ -9,6 +9,8 @@ const char *const hs_color_choices[] = { "auto", "always", "never", NULL };
 
 const struct hs_command *const hs_commands[] = {
 	&hs_graph_command,
+	&hs_routes_command,
+	&hs_requests_command,
 	&hs_connections_command,
 	&hs_listeners_command,
 	&hs_observe_command,

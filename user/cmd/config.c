@@ -41,6 +41,9 @@ static const struct {
 	{ "max_listeners", 16, 1048576 },
 	{ "max_events", 16, 1048576 },
 	{ "max_findings", 16, 65536 },
+	{ "max_routes", 16, 1048576 },
+	{ "max_requests", 16, 1048576 },
+	{ "max_conversations", 16, 1048576 },
 	{ "close_wait_seconds", 1, 86400 },
 	{ "edge_ttl_seconds", 10, 31536000 },
 	{ "snapshot_milliseconds", 100, 3600000 },
@@ -117,6 +120,27 @@ static int check_rule(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
+/* The one that came last. */
+static int check_route(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct hs_route_patterns *patterns = hs_route_patterns_new();
+	unsigned count = cfg_opt_size(opt);
+	const char *text = cfg_opt_getnstr(opt, count - 1);
+	int error = patterns ? hs_route_patterns_add(patterns, text) : -ENOMEM;
+
+	hs_route_patterns_free(patterns);
+	if (count > HS_ROUTE_PATTERNS_MAX)
+		cfg_error(cfg, "there are more than %d routes", HS_ROUTE_PATTERNS_MAX);
+	else if (error == -ENAMETOOLONG)
+		cfg_error(cfg, "a route is longer than %d bytes: %.40s...", HS_ROUTE_LEN - 1, text);
+	else if (error)
+		cfg_error(cfg, "'%s' is no route, expected segments that are words, {name} or *: "
+			  "\"/users/{id}/orders\"", text);
+	else
+		return 0;
+	return -1;
+}
+
 static cfg_opt_t rule_options[] = {
 	CFG_STR("executable", NULL, CFGF_NONE),
 	CFG_STR("arguments", NULL, CFGF_NONE),
@@ -144,6 +168,10 @@ static cfg_t *make_parser(void)
 		CFG_INT("max_listeners", model->max_listeners, CFGF_NONE),
 		CFG_INT("max_events", model->max_events, CFGF_NONE),
 		CFG_INT("max_findings", model->max_findings, CFGF_NONE),
+		CFG_INT("max_routes", model->max_routes, CFGF_NONE),
+		CFG_INT("max_requests", model->max_requests, CFGF_NONE),
+		CFG_INT("max_conversations", model->max_conversations, CFGF_NONE),
+		CFG_STR_LIST("routes", "{}", CFGF_NONE),
 		CFG_INT("close_wait_seconds", model->close_wait_ns / HS_NS_PER_SEC, CFGF_NONE),
 		CFG_INT("edge_ttl_seconds", model->edge_ttl_ns / HS_NS_PER_SEC, CFGF_NONE),
 		CFG_SEC("rule", rule_options, CFGF_MULTI | CFGF_TITLE),
@@ -157,6 +185,7 @@ static cfg_t *make_parser(void)
 	cfg_set_validate_func(parser, "log_level", check_level);
 	cfg_set_validate_func(parser, "disable", check_disable);
 	cfg_set_validate_func(parser, "rule", check_rule);
+	cfg_set_validate_func(parser, "routes", check_route);
 	return parser;
 }
 
@@ -190,6 +219,18 @@ static int take_rules(cfg_t *parser, struct hs_config *config)
 	return error;
 }
 
+static int take_routes(cfg_t *parser, struct hs_config *config)
+{
+	int error = 0;
+
+	config->routes = hs_route_patterns_new();
+	if (!config->routes)
+		return -ENOMEM;
+	for (unsigned i = 0; i < cfg_size(parser, "routes") && !error; i++)
+		error = hs_route_patterns_add(config->routes, cfg_getnstr(parser, "routes", i));
+	return error;
+}
+
 static int take(cfg_t *parser, struct hs_config *config)
 {
 	struct hs_engine_config *engine = &config->engine;
@@ -208,9 +249,12 @@ static int take(cfg_t *parser, struct hs_config *config)
 	engine->model.max_listeners = cfg_getint(parser, "max_listeners");
 	engine->model.max_events = cfg_getint(parser, "max_events");
 	engine->model.max_findings = cfg_getint(parser, "max_findings");
+	engine->model.max_routes = cfg_getint(parser, "max_routes");
+	engine->model.max_requests = cfg_getint(parser, "max_requests");
+	engine->model.max_conversations = cfg_getint(parser, "max_conversations");
 	engine->model.close_wait_ns = cfg_getint(parser, "close_wait_seconds") * HS_NS_PER_SEC;
 	engine->model.edge_ttl_ns = cfg_getint(parser, "edge_ttl_seconds") * HS_NS_PER_SEC;
-	return take_rules(parser, config);
+	return take_rules(parser, config) ?: take_routes(parser, config);
 }
 
 /* libconfuse's scanner ends the process when it cannot read what it could open. */
@@ -335,6 +379,7 @@ int hs_config_read(const char *path, struct hs_config *config, char *message, si
 	if (!error)
 		error = take(parser, config);
 	config->engine.model.rules = config->rules;
+	config->engine.model.routes = config->routes;
 	cfg_free(parser);
 	return error;
 }
@@ -346,4 +391,5 @@ void hs_config_free(struct hs_config *config)
 	free(config->log_level);
 	free(config->disable);
 	hs_rules_free(config->rules);
+	hs_route_patterns_free(config->routes);
 }

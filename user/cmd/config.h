@@ -14,6 +14,7 @@ struct hs_config {
 	char *log_level;
 	char *disable;   /* rungs and hooks that are not to be tried */
 	struct hs_rules *rules;
+	struct hs_route_patterns *routes;
 	struct hs_engine_config engine;
 };
 

@@ -269,9 +269,9 @@ bool hs_engine_turn(struct hs_engine *engine)
 	bool more;
 
 	pthread_mutex_lock(&engine->mutex);
-	before = hs_model_log_end(engine->model);
+	before = hs_model_log_end(engine->model) + hs_model_request_end(engine->model);
 	catch_up(engine, pass_interval(engine));
-	more = hs_model_log_end(engine->model) != before;
+	more = hs_model_log_end(engine->model) + hs_model_request_end(engine->model) != before;
 	pthread_mutex_unlock(&engine->mutex);
 	return more;
 }
@@ -292,6 +292,13 @@ void hs_engine_follow(struct hs_engine *engine, bool follows)
 {
 	pthread_mutex_lock(&engine->mutex);
 	hs_probe_live(engine->probe, follows);
+	pthread_mutex_unlock(&engine->mutex);
+}
+
+void hs_engine_follow_requests(struct hs_engine *engine, bool follows)
+{
+	pthread_mutex_lock(&engine->mutex);
+	hs_model_follow_requests(engine->model, follows);
 	pthread_mutex_unlock(&engine->mutex);
 }
 

@@ -33,7 +33,7 @@ void hs_engine_close(struct hs_engine *engine);
 
 /*
  * Drain the ring, make a snapshot pass when it is due, let time pass. Takes the lock. True when
- * there are events that were not there before.
+ * there are events or calls that were not there before.
  */
 bool hs_engine_turn(struct hs_engine *engine);
 
@@ -46,6 +46,9 @@ int hs_engine_fd(const struct hs_engine *engine); /* readable: turn now */
  * be known with the next record of its connection, at its close or in a pass.
  */
 void hs_engine_follow(struct hs_engine *engine, bool follows);
+
+/* The same of calls: while nobody follows, those that went well and fast are kept in samples. */
+void hs_engine_follow_requests(struct hs_engine *engine, bool follows);
 
 /*
  * A view of everything, under the engine's lock until hs_engine_unlock(). fresh: bring the

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/calls.h"
 #include "cmd/command.h"
 #include "cmd/document.h"
 
@@ -111,12 +112,70 @@ static void draw_resets(const json_t *edge, struct hs_cell *cell)
 	snprintf(cell->text, sizeof(cell->text), "%s/%s", client, server);
 }
 
+/* A number of its calls, where it has any. */
+static bool draws_calls(const json_t *edge, struct hs_cell *cell)
+{
+	bool calls = hs_doc_number(edge, "calls") > 0;
+
+	if (!calls)
+		strcpy(cell->text, "-");
+	return calls;
+}
+
+static void draw_call_rate(const json_t *edge, struct hs_cell *cell)
+{
+	if (draws_calls(edge, cell))
+		hs_unit_format(HS_UNIT_RATE, hs_doc_number(edge, "rates.calls_per_second"), cell->text);
+}
+
+static void draw_call_errors(const json_t *edge, struct hs_cell *cell)
+{
+	double ratio = hs_doc_number(edge, "call_error_ratio");
+
+	if (!draws_calls(edge, cell))
+		return;
+	hs_calls_percent(ratio, cell->text);
+	cell->style = hs_calls_style(ratio);
+}
+
+static void draw_protocols(const json_t *edge, struct hs_cell *cell)
+{
+	const json_t *protocols = hs_doc_at(edge, "protocols"), *protocol;
+	size_t len = 0, i;
+
+	strcpy(cell->text, "-");
+	json_array_foreach(protocols, i, protocol) {
+		const char *name = json_string_value(protocol);
+
+		if (name && len < sizeof(cell->text))
+			len += (size_t)snprintf(cell->text + len, sizeof(cell->text) - len, "%s%s", len ? "," : "",
+						name);
+	}
+}
+
+/* Columns of calls show where there are some. */
+#define CALLS_DRAWN(title_, draw_)                                                                 \
+	{ .column = { .title = title_, .right = true }, .draw = draw_, .when = "calls" }
+#define CALLS_NUMBER(title_, drop_, path_, unit_, wide_)                                           \
+	{                                                                                          \
+		.column = { .title = title_, .right = true, .drop = drop_ }, .path = path_,        \
+		.unit = unit_, .when = "calls", .wide = wide_                                      \
+	}
+
 /* What 80 columns leave out goes first: it is in -o wide, and in what is piped. */
 static const struct hs_field fields[] = {
 	HS_FIELD_NAME("CLIENT", 12, draw_client),
 	HS_FIELD_NAME("SERVER", 14, draw_server),
 	{ .column = { .title = "KINDS" }, .draw = draw_kinds, .wide = true },
 	{ .column = { .title = "NAMESPACES" }, .draw = draw_namespaces, .wide = true },
+	CALLS_DRAWN("REQ/S", draw_call_rate),
+	CALLS_DRAWN("ERR%", draw_call_errors),
+	CALLS_NUMBER("CALLS", 0, "calls", HS_UNIT_COUNT, true),
+	CALLS_NUMBER("FAILED", 0, "failed_calls", HS_UNIT_COUNT, true),
+	CALLS_NUMBER("P50", 3, "call_duration.p50_seconds", HS_UNIT_SECONDS, false),
+	CALLS_NUMBER("P95", 8, "call_duration.p95_seconds", HS_UNIT_SECONDS, false),
+	CALLS_NUMBER("P99", 0, "call_duration.p99_seconds", HS_UNIT_SECONDS, false),
+	{ .column = { .title = "PROTOCOL" }, .draw = draw_protocols, .when = "calls", .wide = true },
 	HS_FIELD_NUMBER("ACTIVE", 2, "active_connections", HS_UNIT_COUNT),
 	HS_FIELD_NUMBER_WIDE("CONNECTS", "connects", HS_UNIT_COUNT),
 	HS_FIELD_NUMBER("CONN/S", 1, "rates.connects_per_second", HS_UNIT_RATE),
@@ -139,14 +198,15 @@ static const struct hs_field fields[] = {
 	{ .column = { .title = "FAILURES", .floor = 18 }, .draw = draw_failures },
 };
 
-static const char *const sorts[] = { "importance", "failures",	   "rate", "duration",
-				     "active",	   "sent",	   "received", "retransmits",
-				     "rtt",	   "client",	   "server", NULL };
+static const char *const sorts[] = { "importance", "failures", "rate",	      "duration", "active", "sent",
+				     "received",   "retransmits", "rtt",      "client",	  "server", "requests",
+				     "errors",	   "latency",  NULL };
 
-/* Importance: what fails now, what hangs, what failed, what is busy. */
+/* Importance: connects fail, connections hang, calls fail, what failed, what is busy. */
 static const struct hs_order orders[] = {
-	{ { "rates.failures_per_second", "stuck", "failed_connects", "failed_connections",
-	    "rates.connects_per_second", "rates.received_bytes_per_second",
+	{ { "rates.failures_per_second", "stuck", "rates.failed_calls_per_second", "failed_connects",
+	    "failed_connections", "rates.calls_per_second", "rates.connects_per_second",
+	    "rates.received_bytes_per_second",
 	    "rates.sent_bytes_per_second", "active_connections", "+client.name", "+server.name" } },
 	{ { "failed_connects", "failed_connections", "stuck", "rates.failures_per_second",
 	    "+client.name", "+server.name" } },
@@ -159,6 +219,9 @@ static const struct hs_order orders[] = {
 	{ { "rtt.p50_seconds", "+client.name", "+server.name" } },
 	{ { "+client.name", "+server.name", "server.port" } },
 	{ { "+server.name", "server.port", "+client.name" } },
+	{ { "rates.calls_per_second", "calls", "+client.name", "+server.name" } },
+	{ { "call_error_ratio", "failed_calls", "calls", "+client.name", "+server.name" } },
+	{ { "call_duration.p99_seconds", "+client.name", "+server.name" } },
 };
 _Static_assert(sizeof(sorts) / sizeof(sorts[0]) == sizeof(orders) / sizeof(orders[0]) + 1,
 	       "an order for every name");
@@ -253,6 +316,7 @@ static const struct hs_option options[] = {
 static const struct hs_example examples[] = {
 	{ "graph", "the graph now, what fails first" },
 	{ "graph --watch", "the same, live" },
+	{ "graph --sort-by latency", "whose answers take longest" },
 	{ "graph --server 'postgres*' -o wide", "all there is to know of one server" },
 	{ "graph -o dot | dot -Tsvg > calls.svg", "a picture" },
 	{ NULL },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/display.h"
+#include "cmd/calls.h"
 #include "cmd/document.h"
 #include "cmd/graph.h"
 
@@ -98,23 +99,33 @@ static void put_quoted(FILE *out, const char *text, const struct escape *escapes
 	fputc('"', out);
 }
 
-/* ":5432  1.5/s / 2.0ms / stuck 2, refused 12": port, then rate / p99 / failures. */
+/*
+ * ":5432  1.5/s / 2.0ms / stuck 2, refused 12": port, then rate / p99 / failures. Of calls where there are
+ * any: ":80  120/s / 3.1ms / 0.5% errors".
+ */
 static void edge_label(const json_t *edge, char label[HS_CELL_LEN])
 {
-	char rate[HS_UNIT_LEN], p99[HS_UNIT_LEN] = "-", failures[256];
+	char rate[HS_UNIT_LEN], p99[HS_UNIT_LEN] = "-", errors[HS_UNIT_LEN], failures[224];
+	bool calls = hs_doc_number(edge, "calls") > 0;
 	double seconds;
 
-	hs_unit_format(HS_UNIT_RATE, hs_doc_number(edge, "rates.connects_per_second"), rate);
-	if (hs_doc_has_number(edge, "connect_duration.p99_seconds", &seconds))
+	hs_unit_format(HS_UNIT_RATE, hs_doc_number(edge, calls ? "rates.calls_per_second" :
+							 "rates.connects_per_second"), rate);
+	if (hs_doc_has_number(edge, calls ? "call_duration.p99_seconds" : "connect_duration.p99_seconds", &seconds))
 		hs_unit_format(HS_UNIT_SECONDS, seconds, p99);
 	hs_graph_failures(edge, NULL, failures, sizeof(failures));
-	snprintf(label, HS_CELL_LEN, ":%.0f  %s/s / %s / %s", hs_doc_number(edge, "server.port"),
-		 rate, p99, *failures ? failures : "0 failed");
+	hs_calls_percent(hs_doc_number(edge, "call_error_ratio"), errors);
+	if (calls)
+		snprintf(label, HS_CELL_LEN, ":%.0f  %s req/s / %s / %s%% errors%s%s", hs_doc_number(edge, "server.port"),
+			 rate, p99, errors, *failures ? ", " : "", failures);
+	else
+		snprintf(label, HS_CELL_LEN, ":%.0f  %s/s / %s / %s", hs_doc_number(edge, "server.port"), rate, p99,
+			 *failures ? failures : "0 failed");
 }
 
 static bool has_failed(const json_t *edge)
 {
-	return hs_doc_number(edge, "failed_connects") > 0 ||
+	return hs_doc_number(edge, "failed_connects") > 0 || hs_doc_number(edge, "failed_calls") > 0 ||
 	       hs_doc_number(edge, "failed_connections") > 0 || hs_doc_number(edge, "stuck") > 0;
 }
 

@@ -141,7 +141,7 @@ static int run(const struct hs_args *args)
 }
 
 /* The names of the table in commands.c: a test holds the two together. */
-static const char *const topics[] = { "graph", "connections", "listeners", "observe",
+static const char *const topics[] = { "graph", "routes", "requests", "connections", "listeners", "observe",
 				      "explain", "top",	      "check",	   "record",
 				      "agent", "completion",  "help",	   NULL };
 

@@ -95,6 +95,22 @@ static void add_cell(struct hs_table *table, const struct hs_field *field, const
 	hs_table_add(table, cell.style, cell.text);
 }
 
+static bool is_wanted(const struct hs_field *field, const json_t *rows, bool wide)
+{
+	const json_t *row;
+	size_t i;
+
+	if (field->wide && !wide)
+		return false;
+	if (!field->when)
+		return true;
+	json_array_foreach(rows, i, row) {
+		if (hs_doc_number(row, field->when) > 0)
+			return true;
+	}
+	return false;
+}
+
 struct hs_table *hs_listing_table(const struct hs_listing *listing, const json_t *rows, bool wide)
 {
 	const struct hs_column *columns[MAX_FIELDS];
@@ -104,7 +120,7 @@ struct hs_table *hs_listing_table(const struct hs_listing *listing, const json_t
 	size_t count = 0, i;
 
 	for (i = 0; i < listing->field_count && count < MAX_FIELDS; i++) {
-		if (listing->fields[i].wide && !wide)
+		if (!is_wanted(&listing->fields[i], rows, wide))
 			continue;
 		shown[count] = &listing->fields[i];
 		columns[count++] = &listing->fields[i].column;

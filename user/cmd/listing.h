@@ -28,6 +28,7 @@ struct hs_field {
 	enum hs_unit unit;
 	void (*draw)(const json_t *row, struct hs_cell *cell);
 	bool wide; /* only with -o wide */
+	const char *when; /* only where some row has a number above 0 at this path; NULL: always */
 };
 
 /* A name is shortened in its middle down to floor; a number is left out in the order of drop. */
@@ -48,7 +49,7 @@ struct hs_field {
 	}
 
 /* Keys of an order, first the most important: numbers, highest first, or with '+' texts from A. */
-#define HS_ORDER_KEYS 10
+#define HS_ORDER_KEYS 12
 struct hs_order {
 	const char *key[HS_ORDER_KEYS];
 };

@@ -171,7 +171,7 @@ static int observe_past(struct observer *observer)
 	int result;
 
 	describe_past(observer, query, sizeof(query));
-	result = observer->source->events(observer->source, query, take_line, is_unread, observer);
+	result = observer->source->stream(observer->source, "events", query, take_line, is_unread, observer);
 	for (size_t i = 0; !result && i < observer->keep; i++) {
 		const char *text = observer->kept[(observer->count + i) % observer->keep];
 
@@ -189,7 +189,7 @@ static int follow(struct observer *observer)
 	observer->follows = true;
 	if (*observer->time)
 		snprintf(query, sizeof(query), "follow=1&" ALL_EVENTS "&since=%s", observer->time);
-	return observer->source->events(observer->source, query, take_line, is_unread, observer);
+	return observer->source->stream(observer->source, "events", query, take_line, is_unread, observer);
 }
 
 /* Silence looks like a fault: say that there is none. */

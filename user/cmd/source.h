@@ -23,12 +23,13 @@ struct hs_source {
 	/* The document of /api/v1/NAME; the caller owns it. NULL with message written. */
 	json_t *(*get)(struct hs_source *source, const char *name);
 	/*
-	 * Events: query is the part after '?' ("last=20&follow=1"). Calls line() for each JSON
+	 * A stream of "events", or of "requests" that are followed: query is the part after '?'
+	 * ("last=20&follow=1"). Calls line() for each JSON
 	 * text (without '\n') until it returns non-zero (which is returned), the events end (0),
 	 * or an error (-errno, message written). idle() (may be NULL) is called at least every
 	 * 250 ms while following; non-zero ends it.
 	 */
-	int (*events)(struct hs_source *source, const char *query,
+	int (*stream)(struct hs_source *source, const char *name, const char *query,
 		      int (*line)(void *arg, const char *text, size_t length),
 		      int (*idle)(void *arg), void *arg);
 	void (*close)(struct hs_source *source);

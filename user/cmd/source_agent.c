@@ -206,7 +206,7 @@ static json_t *agent_get(struct hs_source *source, const char *name)
 	return parse_body(agent);
 }
 
-static int agent_events(struct hs_source *source, const char *query,
+static int agent_stream(struct hs_source *source, const char *name, const char *query,
 			int (*line)(void *arg, const char *text, size_t length),
 			int (*idle)(void *arg), void *arg)
 {
@@ -214,7 +214,7 @@ static int agent_events(struct hs_source *source, const char *query,
 	char path[400];
 	CURLcode result;
 
-	snprintf(path, sizeof(path), "events%s%s", *query ? "?" : "", query);
+	snprintf(path, sizeof(path), "%s%s%s", name, *query ? "?" : "", query);
 	agent->line = line;
 	agent->arg = arg;
 	result = prepare(agent, path, 0);
@@ -282,7 +282,7 @@ static struct agent *make(const struct hs_curl *curl, const char *socket)
 		return NULL;
 	agent->source = (struct hs_source){
 		.get = agent_get,
-		.events = agent_events,
+		.stream = agent_stream,
 		.close = agent_close,
 		.kind = "agent",
 		.live = true,

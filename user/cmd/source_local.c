@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "cmd/command.h"
@@ -25,7 +26,7 @@ static json_t *get(struct hs_source *source, const char *name)
 	return document;
 }
 
-static int events(struct hs_source *source, const char *text,
+static int stream(struct hs_source *source, const char *name, const char *text,
 		  int (*line)(void *arg, const char *text, size_t length), int (*idle)(void *arg), void *arg)
 {
 	const struct timespec pause = { .tv_nsec = HS_TURN_MS * HS_NS_PER_MS };
@@ -35,17 +36,20 @@ static int events(struct hs_source *source, const char *text,
 	uint64_t next = 1;
 	int result;
 
-	hs_engine_follow(local->engine, true);
+	if (!strcmp(name, "requests"))
+		hs_engine_follow_requests(local->engine, true);
+	else
+		hs_engine_follow(local->engine, true);
 	view = hs_engine_lock(local->engine, true);
 	hs_event_query_parse(text, view, &query);
-	result = hs_view_events(view, &query, &next, line, arg);
+	result = hs_view_stream(view, name, &query, &next, line, arg);
 	hs_engine_unlock(local->engine);
 	query.since_ns = 0; /* what comes to be known from now on is new, whenever it happened */
 	while (!result && query.follow) {
 		nanosleep(&pause, NULL);
 		hs_engine_turn(local->engine);
 		view = hs_engine_lock(local->engine, false);
-		result = hs_view_events(view, &query, &next, line, arg);
+		result = hs_view_stream(view, name, &query, &next, line, arg);
 		hs_engine_unlock(local->engine);
 		if (!result && idle)
 			result = idle(arg);
@@ -87,7 +91,7 @@ struct hs_source *hs_source_local(char *message, size_t size, int *status)
 	}
 	local->source = (struct hs_source){
 		.get = get,
-		.events = events,
+		.stream = stream,
 		.close = close_local,
 		.kind = "local",
 		.live = true,

@@ -10,6 +10,7 @@
 #include "cmd/source_view.h"
 
 #define KEPT_EVENTS (1u << 18) /* pages that no event touches cost nothing */
+#define KEPT_REQUESTS (1u << 18)
 
 struct recording {
 	struct hs_source source;
@@ -26,10 +27,13 @@ static void begin(void *arg, const struct hs_recording_header *header)
 	struct hs_model_config config = hs_model_defaults;
 
 	config.max_events = KEPT_EVENTS;
+	config.max_requests = KEPT_REQUESTS;
 	config.self_pid = header->self_pid;
 	config.node = header->node;
 	recording->model = hs_model_new(&config);
 	recording->failed = !recording->model;
+	if (recording->model)
+		hs_model_follow_requests(recording->model, true); /* all of them are there to be read */
 }
 
 static void sink(void *arg, const struct hs_event *event)
@@ -50,7 +54,7 @@ static json_t *get(struct hs_source *source, const char *name)
 	return hs_view_document(source, &((struct recording *)source)->view, name);
 }
 
-static int events(struct hs_source *source, const char *text,
+static int stream(struct hs_source *source, const char *name, const char *text,
 		  int (*line)(void *arg, const char *text, size_t length), int (*idle)(void *arg), void *arg)
 {
 	struct recording *recording = (struct recording *)source;
@@ -59,7 +63,7 @@ static int events(struct hs_source *source, const char *text,
 
 	(void)idle;
 	hs_event_query_parse(text, &recording->view, &query);
-	return hs_view_events(&recording->view, &query, &next, line, arg);
+	return hs_view_stream(&recording->view, name, &query, &next, line, arg);
 }
 
 static void close_recording(struct hs_source *source)
@@ -103,7 +107,7 @@ struct hs_source *hs_source_recording(const char *path, char *message, size_t si
 	}
 	recording->source = (struct hs_source){
 		.get = get,
-		.events = events,
+		.stream = stream,
 		.close = close_recording,
 		.kind = "recording",
 	};

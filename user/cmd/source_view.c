@@ -75,12 +75,50 @@ static int hand_out(const struct hs_view *view, const struct hs_log_entry *entry
 	return result;
 }
 
-int hs_view_events(const struct hs_view *view, const struct hs_event_query *query, uint64_t *next,
+static int hand_out_request(const struct hs_view *view, const struct hs_request *request,
+			    int (*line)(void *arg, const char *text, size_t length), void *arg)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int result = 0;
+
+	if (!out)
+		return -1;
+	if (!hs_json_request(out, request, &view->clock) && !fclose(out) && size)
+		result = line(arg, text, size - 1); /* without its '\n' */
+	free(text);
+	return result;
+}
+
+static int hand_out_requests(const struct hs_view *view, const struct hs_event_query *query, uint64_t *next,
+			     int (*line)(void *arg, const char *text, size_t length), void *arg)
+{
+	uint64_t first = hs_requests_first(view->model, (int64_t)query->since_ns);
+	uint64_t end = hs_model_request_end(view->model);
+	const struct hs_request *request;
+	int result = 0;
+
+	if (first > *next)
+		*next = first;
+	if (end - *next > query->last)
+		*next = end - query->last;
+	while (!result && (request = hs_model_request(view->model, *next))) {
+		*next = request->number + 1;
+		result = hand_out_request(view, request, line, arg);
+	}
+	return result;
+}
+
+int hs_view_stream(const struct hs_view *view, const char *name, const struct hs_event_query *query, uint64_t *next,
 		   int (*line)(void *arg, const char *text, size_t length), void *arg)
 {
 	struct hs_events events;
-	int result = hs_events_collect(&events, view->model, *next, query->since_ns, query->last);
+	int result;
 
+	if (!strcmp(name, "requests"))
+		return hand_out_requests(view, query, next, line, arg);
+	result = hs_events_collect(&events, view->model, *next, query->since_ns, query->last);
 	if (result)
 		return result;
 	*next = hs_model_log_end(view->model);

@@ -22,10 +22,10 @@ struct hs_event_query {
 void hs_event_query_parse(const char *text, const struct hs_view *view, struct hs_event_query *query);
 
 /*
- * Hands what the query asks for of the entries from *next on to line(), in the order in which it
- * happened, and moves *next on. What line() returned when that was not 0; or -ENOMEM.
+ * Hands what the query asks for of the entries from *next on to line(), events in the order in which
+ * they happened, requests in that in which they were over, and moves *next on. What line() returned when that was not 0; or -ENOMEM.
  */
-int hs_view_events(const struct hs_view *view, const struct hs_event_query *query, uint64_t *next,
+int hs_view_stream(const struct hs_view *view, const char *name, const struct hs_event_query *query, uint64_t *next,
 		   int (*line)(void *arg, const char *text, size_t length), void *arg);
 
 #endif

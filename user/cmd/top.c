@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* hopscope top: calls and listeners, full-screen and live. */
+/* hopscope top: calls, listeners and routes, full-screen and live. */
 #include "cmd/top.h"
 
 #include <curses.h>
@@ -13,6 +13,7 @@
 #include "cmd/interrupt.h"
 #include "cmd/listeners.h"
 #include "cmd/reading.h"
+#include "cmd/routes.h"
 #include "cmd/screen.h"
 
 #define KEY_WAIT_MS 100 /* how late Ctrl-C or a resize may be noticed */
@@ -204,7 +205,8 @@ static int show(const struct hs_args *args, struct hs_source *source)
 {
 	struct hs_top top = {
 		.view = { { .listing = &hs_graph_listing, .title = "calls" },
-			  { .listing = &hs_listeners_listing, .title = "listeners" } },
+			  { .listing = &hs_listeners_listing, .title = "listeners" },
+			  { .listing = &hs_routes_listing, .title = "routes" } },
 	};
 	SCREEN *screen;
 
@@ -248,13 +250,13 @@ static const struct hs_option options[] = {
 };
 
 static const struct hs_example examples[] = {
-	{ "top", "calls and listeners, live; ? tells the keys" },
+	{ "top", "calls, listeners and routes, live; ? tells the keys" },
 	{ NULL },
 };
 
 const struct hs_command hs_top_command = {
 	.name = "top",
-	.summary = "Show calls and listeners live, full-screen",
+	.summary = "Show calls, listeners and routes live, full-screen",
 	.run = run,
 	.options = options,
 	.examples = examples,

@@ -24,7 +24,7 @@ struct hs_top_view {
 	size_t first;    /* row at the top of the window */
 };
 
-enum { HS_TOP_VIEWS = 2 };
+enum { HS_TOP_VIEWS = 3 };
 
 struct hs_top {
 	struct hs_top_view view[HS_TOP_VIEWS];

@@ -114,7 +114,7 @@ static void draw_table(struct hs_top *top)
 static void draw_help(void)
 {
 	static const char *const lines[] = {
-		"Tab         calls or listeners",
+		"Tab         calls, listeners, routes",
 		"s S, < >    sort by the next, the previous column",
 		"r           reverse the order",
 		"arrows j k  move; PgUp PgDn Home End too",

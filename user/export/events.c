@@ -15,6 +15,17 @@ uint64_t hs_events_first(const struct hs_model *model, int64_t since_ns)
 	return entry ? entry->number : hs_model_log_end(model);
 }
 
+uint64_t hs_requests_first(const struct hs_model *model, int64_t since_ns)
+{
+	const struct hs_request *request;
+	uint64_t number = 1;
+
+	while ((request = hs_model_request(model, number)) &&
+	       (int64_t)(request->call.request_ns + request->duration_ns) < since_ns)
+		number = request->number + 1;
+	return request ? request->number : hs_model_request_end(model);
+}
+
 /* By time; what happened at once, as it came to be known. */
 static int compare(const void *one, const void *other)
 {

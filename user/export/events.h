@@ -24,6 +24,9 @@ struct hs_events {
 /* The number of the first entry not older than since_ns (CLOCK_MONOTONIC); of the next to come if none is. */
 uint64_t hs_events_first(const struct hs_model *model, int64_t since_ns);
 
+/* The same of calls: by when they were over. */
+uint64_t hs_requests_first(const struct hs_model *model, int64_t since_ns);
+
 /*
  * What happened since since_ns, of the entries from that number on; no more than the last ones.
  * 0, or -ENOMEM. hs_events_free() lets go of it.

@@ -140,6 +140,11 @@ void hs_http_tick(struct hs_http *http)
 	hs_cache_expire(&http->cache);
 }
 
+unsigned hs_http_request_followers(const struct hs_http *http)
+{
+	return http->followers.requests;
+}
+
 unsigned hs_http_followers(const struct hs_http *http)
 {
 	return http->followers.count;

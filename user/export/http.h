@@ -50,6 +50,7 @@ void hs_http_tick(struct hs_http *http);
 
 /* Clients that stream events now, and events that slow ones have missed so far. */
 unsigned hs_http_followers(const struct hs_http *http);
+unsigned hs_http_request_followers(const struct hs_http *http); /* those of them that stream requests */
 uint64_t hs_http_missed(const struct hs_http *http);
 uint16_t hs_http_port(const struct hs_http *http); /* as bound: listen may say port 0 */
 

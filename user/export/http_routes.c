@@ -24,6 +24,7 @@ enum slot {
 	SLOT_TEXT,
 	SLOT_OPENMETRICS,
 	SLOT_GRAPH,
+	SLOT_ROUTES,
 	SLOT_CONNECTIONS,
 	SLOT_LISTENERS,
 	SLOT_FINDINGS,
@@ -34,6 +35,7 @@ static_assert(SLOT_MAX <= HS_CACHE_SLOTS, "slots");
 
 static const char *const documents[SLOT_MAX] = {
 	[SLOT_GRAPH] = "graph",
+	[SLOT_ROUTES] = "routes",
 	[SLOT_CONNECTIONS] = "connections",
 	[SLOT_LISTENERS] = "listeners",
 	[SLOT_FINDINGS] = "findings",
@@ -212,6 +214,11 @@ static enum MHD_Result answer_events(const struct request *request)
 	return hs_http_events(request->http, request->connection);
 }
 
+static enum MHD_Result answer_requests(const struct request *request)
+{
+	return hs_http_requests(request->http, request->connection);
+}
+
 /* A probe: "ok", or 503 with what is wrong. It renders nothing and brings nothing up to date. */
 static enum MHD_Result answer_probe(const struct request *request,
 				    const char *(*wrong)(const struct hs_view *view))
@@ -264,6 +271,8 @@ static enum MHD_Result answer_index(const struct request *request)
 			    "hopscope\n\n"
 			    "/metrics             Prometheus or OpenMetrics\n"
 			    "/api/v1/graph        who calls whom\n"
+			    "/api/v1/routes       calls by operation and route\n"
+			    "/api/v1/requests     recent calls; ?last=N, ?since=5m, ?follow=1\n"
 			    "/api/v1/connections  live connections\n"
 			    "/api/v1/listeners    listening sockets\n"
 			    "/api/v1/findings     what failed or hangs, and why\n"
@@ -280,6 +289,8 @@ static const struct route {
 	{ "/", answer_index, 0 },
 	{ "/metrics", answer_metrics, 0 },
 	{ "/api/v1/graph", answer_document, SLOT_GRAPH },
+	{ "/api/v1/routes", answer_document, SLOT_ROUTES },
+	{ "/api/v1/requests", answer_requests, 0 },
 	{ "/api/v1/connections", answer_document, SLOT_CONNECTIONS },
 	{ "/api/v1/listeners", answer_document, SLOT_LISTENERS },
 	{ "/api/v1/findings", answer_document, SLOT_FINDINGS },

@@ -16,11 +16,12 @@
 
 struct hs_stream;
 
-/* Clients that follow events, see http_stream.c. */
+/* Clients that follow events or requests, see http_stream.c. */
 struct hs_followers {
 	pthread_mutex_t lock; /* of list and of their waiting; never held with the model's */
 	struct hs_stream *list;
-	_Atomic unsigned count, waiting;
+	_Atomic unsigned count, waiting; /* of both */
+	_Atomic unsigned requests;       /* of these */
 	_Atomic uint64_t generation; /* counts the wakes */
 	_Atomic uint64_t missed;
 	_Atomic bool stopping;
@@ -40,6 +41,7 @@ enum MHD_Result hs_http_text(struct MHD_Connection *connection, unsigned status,
 __attribute__((format(printf, 3, 4))) enum MHD_Result hs_http_error(
 	struct MHD_Connection *connection, unsigned status, const char *format, ...);
 enum MHD_Result hs_http_events(struct hs_http *http, struct MHD_Connection *connection);
+enum MHD_Result hs_http_requests(struct hs_http *http, struct MHD_Connection *connection);
 
 /* Queues and lets go of response; NULL (no memory) closes the connection. */
 enum MHD_Result hs_http_queue(struct MHD_Connection *connection, unsigned status,

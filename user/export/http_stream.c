@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * /api/v1/events: a response without an end, read by the library piece by piece. A stream that
+ * /api/v1/events and /api/v1/requests: a response without an end, read by the library piece by piece. A stream that
  * has nothing to send is suspended until hs_http_wake(); entries are written out under the
  * model's lock, a few at a time, and never wait for a client: what the model forgets before a
  * slow one has read it is missed, and said so.
@@ -21,13 +21,28 @@
 #define BLOCK_BYTES 8192
 #define STALLED_SECONDS 600u /* a follower may be stopped by ^S for so long */
 
+/* What is streamed. */
+struct source {
+	const char *noun;  /* in words for people, and of what a reader has missed */
+	bool document;     /* what is there already is one document, and not lines */
+	const char *content_type;
+	/* The number of the first that is kept from that one on; 0: none is. */
+	uint64_t (*find)(const struct hs_model *model, uint64_t from);
+	uint64_t (*end)(const struct hs_model *model);
+	uint64_t (*first)(const struct hs_model *model, int64_t since_ns);
+	void (*write)(FILE *out, const struct hs_view *view, uint64_t number); /* one that was found */
+};
+
 struct hs_stream {
 	struct hs_http *http;
+	const struct source *source;
 	struct MHD_Connection *connection;
 	int fd;
 	bool follow;
-	uint64_t next;           /* with follow: number of an entry */
-	struct hs_events events; /* without: all that will be sent, */
+	uint64_t next;           /* with follow, and of a document: number of an entry */
+	uint64_t end;            /* of a document: behind its last; */
+	bool begun, ended;       /* its head, its tail are written */
+	struct hs_events events; /* of past events: all that will be sent, */
 	size_t at;               /* from here on */
 	struct hs_blob text; /* lines written and not yet sent, from sent on */
 	size_t sent;
@@ -108,11 +123,45 @@ static bool wait_for_wake(struct hs_stream *stream, uint64_t generation)
 	return waits;
 }
 
-static void write_lost(FILE *out, struct hs_stream *stream, uint64_t events)
+static uint64_t find_event(const struct hs_model *model, uint64_t from)
 {
-	stream->http->followers.missed += events;
-	fprintf(out, "{\"apiVersion\":\"hopscope/v1\",\"kind\":\"Lost\",\"events\":%llu}\n",
-		(unsigned long long)events);
+	const struct hs_log_entry *entry = hs_model_log(model, from);
+
+	return entry ? entry->number : 0;
+}
+
+static void write_event(FILE *out, const struct hs_view *view, uint64_t number)
+{
+	hs_json_event(out, hs_model_log(view->model, number), &view->clock);
+}
+
+static uint64_t find_request(const struct hs_model *model, uint64_t from)
+{
+	const struct hs_request *request = hs_model_request(model, from);
+
+	return request ? request->number : 0;
+}
+
+static void write_request(FILE *out, const struct hs_view *view, uint64_t number)
+{
+	hs_json_request(out, hs_model_request(view->model, number), &view->clock);
+}
+
+static const struct source events_source = {
+	.noun = "events", .content_type = "application/x-ndjson", .find = find_event, .end = hs_model_log_end,
+	.first = hs_events_first, .write = write_event,
+};
+
+static const struct source requests_source = {
+	.noun = "requests", .content_type = "application/json", .document = true, .find = find_request,
+	.end = hs_model_request_end, .first = hs_requests_first, .write = write_request,
+};
+
+static void write_lost(FILE *out, struct hs_stream *stream, uint64_t missed)
+{
+	stream->http->followers.missed += missed;
+	fprintf(out, "{\"apiVersion\":\"hopscope/v1\",\"kind\":\"Lost\",\"%s\":%llu}\n", stream->source->noun,
+		(unsigned long long)missed);
 }
 
 static void write_past(FILE *out, struct hs_stream *stream, const struct hs_view *view)
@@ -135,15 +184,48 @@ static void write_past(FILE *out, struct hs_stream *stream, const struct hs_view
 static void write_new(FILE *out, struct hs_stream *stream, const struct hs_view *view)
 {
 	for (int i = 0; i < BATCH; i++) {
-		const struct hs_log_entry *entry = hs_model_log(view->model, stream->next);
+		uint64_t number = stream->source->find(view->model, stream->next);
 
-		if (!entry)
+		if (!number)
 			return;
-		if (entry->number > stream->next)
-			write_lost(out, stream, entry->number - stream->next);
-		hs_json_event(out, entry, &view->clock);
-		stream->next = entry->number + 1;
+		if (number > stream->next)
+			write_lost(out, stream, number - stream->next);
+		stream->source->write(out, view, number);
+		stream->next = number + 1;
 	}
+}
+
+/* A list of what is kept; the model may forget the first of it meanwhile: then it is not recent any more. */
+static void write_document(FILE *out, struct hs_stream *stream, const struct hs_view *view)
+{
+	uint64_t number = stream->next;
+
+	if (stream->ended)
+		return;
+	if (!stream->begun)
+		hs_json_requests_head(out, view);
+	for (int i = 0; i < BATCH; i++) {
+		number = stream->source->find(view->model, stream->next);
+		if (!number || number >= stream->end)
+			break;
+		fputs(stream->begun ? "," : "", out);
+		stream->begun = true;
+		hs_json_request_item(out, hs_model_request(view->model, number), &view->clock);
+		stream->next = number + 1;
+	}
+	stream->begun = true;
+	stream->ended = !number || number >= stream->end;
+	fputs(stream->ended ? "]}\n" : "", out);
+}
+
+static void write_some(FILE *out, struct hs_stream *stream, const struct hs_view *view)
+{
+	if (stream->follow)
+		write_new(out, stream, view);
+	else if (stream->source->document)
+		write_document(out, stream, view);
+	else
+		write_past(out, stream, view);
 }
 
 /* 0, or -ENOMEM; stream->text is empty when there is nothing new. */
@@ -157,7 +239,7 @@ static int fill(struct hs_stream *stream)
 	out = hs_blob_open(&stream->text);
 	if (!out)
 		return -ENOMEM;
-	(stream->follow ? write_new : write_past)(out, stream, config->lock(config->arg, false));
+	write_some(out, stream, config->lock(config->arg, false));
 	config->unlock(config->arg);
 	return fclose(out) ? -ENOMEM : 0;
 }
@@ -220,6 +302,7 @@ static void free_stream(void *cls)
 			stream->list_next->list_prev = stream->list_prev;
 		pthread_mutex_unlock(&followers->lock);
 		followers->count--;
+		followers->requests -= stream->source == &requests_source;
 	}
 	hs_events_free(&stream->events);
 	hs_blob_free(&stream->text);
@@ -241,17 +324,20 @@ static int set_range(struct hs_stream *stream, const struct hs_events_query *que
 {
 	const struct hs_http_config *config = &stream->http->config;
 	const struct hs_view *view = config->lock(config->arg, false);
-	uint64_t last = query->last, end = hs_model_log_end(view->model);
+	const struct source *source = stream->source;
+	uint64_t last = query->last;
 	int64_t since_ns = since_of(query, view);
 	int error = 0;
 
 	if (!query->last_given)
-		last = query->since_kind == HS_SINCE_ALWAYS ? HS_EVENTS_LAST : UINT64_MAX;
-	stream->next = hs_events_first(view->model, since_ns);
-	if (!stream->follow)
+		last = query->since_kind == HS_SINCE_ALWAYS && (stream->follow || !source->document) ? HS_EVENTS_LAST :
+												      UINT64_MAX;
+	stream->next = source->first(view->model, since_ns);
+	stream->end = source->end(view->model);
+	if (!stream->follow && !source->document)
 		error = hs_events_collect(&stream->events, view->model, stream->next, since_ns, last);
-	else if (end - stream->next > last)
-		stream->next = end - last;
+	else if (stream->end - stream->next > last)
+		stream->next = stream->end - last;
 	config->unlock(config->arg);
 	return error;
 }
@@ -271,7 +357,7 @@ static void keep_open(struct hs_stream *stream)
 }
 
 static struct MHD_Response *make_stream(struct hs_http *http, struct MHD_Connection *connection,
-					const struct hs_events_query *query)
+					const struct source *source, const struct hs_events_query *query)
 {
 	struct hs_stream *stream = calloc(1, sizeof(*stream));
 	struct MHD_Response *response;
@@ -279,6 +365,7 @@ static struct MHD_Response *make_stream(struct hs_http *http, struct MHD_Connect
 	if (!stream)
 		return NULL;
 	stream->http = http;
+	stream->source = source;
 	stream->connection = connection;
 	stream->fd =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -291,6 +378,7 @@ static struct MHD_Response *make_stream(struct hs_http *http, struct MHD_Connect
 		keep_open(stream);
 		list_add(&http->followers, stream);
 		http->followers.count++;
+		http->followers.requests += source == &requests_source;
 	}
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream,
 						     stream, free_stream);
@@ -315,7 +403,7 @@ static enum MHD_Result parse_argument(void *cls, enum MHD_ValueKind kind, const 
 	return MHD_NO;
 }
 
-enum MHD_Result hs_http_events(struct hs_http *http, struct MHD_Connection *connection)
+static enum MHD_Result answer(struct hs_http *http, struct MHD_Connection *connection, const struct source *source)
 {
 	struct parse parse = { 0 };
 
@@ -325,6 +413,16 @@ enum MHD_Result hs_http_events(struct hs_http *http, struct MHD_Connection *conn
 	if (parse.query.follow && http->followers.count >= HS_HTTP_MAX_FOLLOWERS)
 		return hs_http_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 				     "%d clients follow events already", HS_HTTP_MAX_FOLLOWERS);
-	return hs_http_queue(connection, MHD_HTTP_OK, make_stream(http, connection, &parse.query),
-			     "application/x-ndjson");
+	return hs_http_queue(connection, MHD_HTTP_OK, make_stream(http, connection, source, &parse.query),
+			     parse.query.follow ? "application/x-ndjson" : source->content_type);
+}
+
+enum MHD_Result hs_http_events(struct hs_http *http, struct MHD_Connection *connection)
+{
+	return answer(http, connection, &events_source);
+}
+
+enum MHD_Result hs_http_requests(struct hs_http *http, struct MHD_Connection *connection)
+{
+	return answer(http, connection, &requests_source);
 }

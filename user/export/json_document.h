@@ -20,6 +20,9 @@ struct hs_json_end {
 
 extern const char *const hs_json_side[HS_SIDES]; /* "client", "server" */
 
+/* Opens a document and tells its kind, time and node; the caller goes on, and closes it with '}'. */
+void hs_json_put_head(struct hs_json *json, const char *kind, const struct hs_view *view);
+
 /* "process", "unit" … */
 const char *hs_workload_kind_name(enum hs_workload_kind kind);
 
@@ -43,6 +46,8 @@ const char *hs_json_comm(const struct hs_view *view, uint32_t pid);
 int hs_json_graph(struct hs_json *json, const struct hs_view *view);
 int hs_json_connections(struct hs_json *json, const struct hs_view *view);
 int hs_json_listeners(struct hs_json *json, const struct hs_view *view);
+int hs_json_routes(struct hs_json *json, const struct hs_view *view);
+int hs_json_requests(struct hs_json *json, const struct hs_view *view);
 int hs_json_findings(struct hs_json *json, const struct hs_view *view);
 int hs_json_status(struct hs_json *json, const struct hs_view *view);
 

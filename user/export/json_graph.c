@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/json_document.h"
+#include "export/json_calls.h"
 #include "model/finding.h"
 
 uint64_t hs_edge_failures(const struct hs_edge *edge)
@@ -55,7 +55,11 @@ static int compare_edges(const void *left, const void *right)
 	if (!order)
 		order = compare_numbers(hs_edge_stuck(a), hs_edge_stuck(b));
 	if (!order)
+		order = compare_reals(a->rates.call_failures, b->rates.call_failures);
+	if (!order)
 		order = compare_numbers(all_failures(a), all_failures(b));
+	if (!order)
+		order = compare_reals(a->rates.calls, b->rates.calls);
 	if (!order)
 		order = compare_reals(a->rates.connects, b->rates.connects);
 	if (!order)
@@ -174,6 +178,8 @@ static void put_rates(struct hs_json *json, const struct hs_edge_rates *rates)
 	hs_json_put_real(json, "sent_bytes_per_second", rates->sent_bytes);
 	hs_json_put_real(json, "received_bytes_per_second", rates->received_bytes);
 	hs_json_put_real(json, "retransmits_per_second", rates->retransmits);
+	hs_json_put_real(json, "calls_per_second", rates->calls);
+	hs_json_put_real(json, "failed_calls_per_second", rates->call_failures);
 	hs_json_close(json, '}');
 }
 
@@ -190,6 +196,7 @@ static void put_edge(struct hs_json *json, const struct hs_view *view, const str
 	hs_json_put_time(json, "last_seen", &view->clock, edge->last_seen_ns);
 	put_totals(json, edge);
 	put_durations(json, edge);
+	hs_json_put_calls(json, edge);
 	put_rates(json, &edge->rates);
 	hs_json_close(json, '}');
 }

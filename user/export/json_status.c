@@ -58,6 +58,27 @@ static void put_losses(struct hs_json *json, const struct hs_view *view)
 	hs_json_close(json, '}');
 }
 
+/* What was read of payload, and what could not be. */
+static void put_protocols(struct hs_json *json, const struct hs_view *view)
+{
+	const struct hs_model_counters *counters = hs_model_counters(view->model);
+
+	hs_json_open(json, "protocols", '[');
+	for (size_t i = 0; i <= HS_PROTOCOLS_MAX && (!i || hs_protocols[i - 1]); i++) {
+		const uint64_t *undecoded = counters->undecoded[i];
+
+		hs_json_open(json, NULL, '{');
+		hs_json_put_text(json, "protocol", i ? hs_protocols[i - 1]->name : "unknown");
+		hs_json_put_number(json, "calls", counters->calls[i]);
+		hs_json_put_number(json, "undecoded_bytes", undecoded[HS_L7_LOSS_BYTES]);
+		hs_json_put_number(json, "undecoded_messages", undecoded[HS_L7_LOSS_MESSAGES]);
+		hs_json_put_number(json, "lost_calls", undecoded[HS_L7_LOSS_CALLS]);
+		hs_json_put_number(json, "lost_segments", undecoded[HS_L7_LOSS_SEGMENTS]);
+		hs_json_close(json, '}');
+	}
+	hs_json_close(json, ']');
+}
+
 static void put_snapshot(struct hs_json *json, const struct hs_view *view)
 {
 	hs_json_open(json, "snapshot", '{');
@@ -84,6 +105,7 @@ int hs_json_status(struct hs_json *json, const struct hs_view *view)
 	put_hooks(json, view);
 	put_capabilities(json, view);
 	put_losses(json, view);
+	put_protocols(json, view);
 	put_snapshot(json, view);
 	hs_json_put_number(json, "map_bytes", view->map_bytes);
 	return 0;

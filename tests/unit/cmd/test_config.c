@@ -82,6 +82,8 @@ static void defaults_without_a_file(void **state)
 
 static void every_key(void **state)
 {
+	char route[HS_ROUTE_LEN];
+
 	(void)state;
 	assert_int_equal(read_text("# a comment\n"
 				   "listen = \"127.0.0.1:9000\"\n"
@@ -96,6 +98,10 @@ static void every_key(void **state)
 				   "max_processes = 65\n"
 				   "max_listeners = 19\n"
 				   "max_events = 20\n"
+				   "max_routes = 21\n"
+				   "max_requests = 22\n"
+				   "max_conversations = 23\n"
+				   "routes = { \"/a/{b}\",\n  \"/c/*/d\" }\n"
 				   "edge_ttl_seconds = 60\n"
 				   "rule \"orders\" { executable = \"java\"  arguments = \"*orders*\"\n"
 				   "  cgroup = \"/a/*\" container = \"1*\" unit = \"u*\" namespace = \"shop\" }\n"
@@ -113,6 +119,14 @@ static void every_key(void **state)
 	assert_int_equal(config.engine.model.max_processes, 65);
 	assert_int_equal(config.engine.model.max_listeners, 19);
 	assert_int_equal(config.engine.model.max_events, 20);
+	assert_int_equal(config.engine.model.max_routes, 21);
+	assert_int_equal(config.engine.model.max_requests, 22);
+	assert_int_equal(config.engine.model.max_conversations, 23);
+	assert_ptr_equal(config.engine.model.routes, config.routes);
+	assert_true(hs_route_patterns_match(config.routes, "/c/7/d", route));
+	assert_string_equal(route, "/c/*/d");
+	assert_true(hs_route_patterns_match(config.routes, "/a/7", route));
+	assert_false(hs_route_patterns_match(config.routes, "/a", route));
 	assert_true(config.engine.model.edge_ttl_ns == 60 * HS_NS_PER_SEC);
 	assert_ptr_equal(config.engine.model.rules, config.rules);
 	hs_config_free(&config);
@@ -148,6 +162,9 @@ static const struct {
 	{ "max_listeners", 16, 1048576 },
 	{ "max_events", 16, 1048576 },
 	{ "max_findings", 16, 65536 },
+	{ "max_routes", 16, 1048576 },
+	{ "max_requests", 16, 1048576 },
+	{ "max_conversations", 16, 1048576 },
 	{ "close_wait_seconds", 1, 86400 },
 	{ "edge_ttl_seconds", 10, 31536000 },
 	{ "snapshot_milliseconds", 100, 3600000 },
@@ -201,6 +218,8 @@ static const struct {
 	{ "rule \"\" { executable = \"java\" }\n", ":1: ", { "a rule needs a name", "rule \"orders\"" } },
 	{ "rule \"x\" {\n  program = \"java\"\n}\n", ":2: ", { "program" } },
 	{ "}\n", ":1: ", { "closing brace" } },
+	{ "\nroutes = { \"/a\", \"users/{id}\" }\n", ":2: ", { "'users/{id}' is no route, expected segments" } },
+	{ "routes = { \"/a/**\" }\n", ":1: ", { "'/a/**' is no route" } },
 	{ "max_edges = { 1, 2 }\n", ":1: ", { "" } },
 };
 

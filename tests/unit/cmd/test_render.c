@@ -17,6 +17,8 @@
 #include "cmd/graph.h"
 #include "cmd/listeners.h"
 #include "cmd/observe.h"
+#include "cmd/requests.h"
+#include "cmd/routes.h"
 
 static const struct view {
 	const struct hs_listing *listing;
@@ -53,6 +55,19 @@ static const struct view {
 	  "graph-hostile.dot" },
 	{ &hs_graph_listing, &hs_graph_command, "graph-hostile.json", "-o mermaid", 0, false,
 	  "graph-hostile.mmd" },
+	{ &hs_graph_listing, &hs_graph_command, "graph-calls.json", "", 80, false, "graph-calls-80.txt" },
+	{ &hs_graph_listing, &hs_graph_command, "graph-calls.json", "--sort-by errors", 120, true,
+	  "graph-calls-120.txt" },
+	{ &hs_graph_listing, &hs_graph_command, "graph-calls.json", "-o wide", 0, false, "graph-calls-wide.txt" },
+	{ &hs_graph_listing, &hs_graph_command, "graph-calls.json", "-o dot", 0, false, "graph-calls.dot" },
+	{ &hs_routes_listing, &hs_routes_command, "routes.json", "", 80, false, "routes-80.txt" },
+	{ &hs_routes_listing, &hs_routes_command, "routes.json", "", 120, true, "routes-120.txt" },
+	{ &hs_routes_listing, &hs_routes_command, "routes.json", "-o wide --sort-by latency", 0, false,
+	  "routes-wide.txt" },
+	{ &hs_routes_listing, &hs_routes_command, "routes.json",
+	  "--protocol HTTP --method get --route /users/* -n shop", 0, false, "routes-filtered.txt" },
+	{ &hs_routes_listing, &hs_routes_command, "routes.json",
+	  "--not --protocol http --not --server postgres --no-headers", 0, false, "routes-not.txt" },
 	{ &hs_connections_listing, &hs_connections_command, "connections.json", "", 80, false,
 	  "connections-80.txt" },
 	{ &hs_connections_listing, &hs_connections_command, "connections.json", "", 120, true,
@@ -170,6 +185,72 @@ static void events(void **state)
 	}
 }
 
+static char *draw_requests(const char *line, int width, bool color, bool wide)
+{
+	struct hs_screen screen = { .width = width, .color = color };
+	json_t *document = fixture_load("requests.json"), *request;
+	struct hs_args args;
+	char *text = NULL;
+	size_t len, i;
+	FILE *out = open_memstream(&text, &len);
+
+	fixture_args(&args, &hs_requests_command, line);
+	hs_requests_titles(out, &screen, wide);
+	json_array_foreach(json_object_get(document, "items"), i, request) {
+		if (hs_filters_keep(hs_requests_filters, &args, request))
+			hs_requests_write(out, request, &screen, wide);
+	}
+	fclose(out);
+	hs_args_free(&args);
+	json_decref(document);
+	return text;
+}
+
+static void requests(void **state)
+{
+	static const struct {
+		const char *line, *expected;
+		int width;
+		bool color, wide;
+	} looks[] = {
+		{ "", "requests-80.txt", 80, false, false },
+		{ "", "requests-120.txt", 120, true, false },
+		{ "", "requests-wide.txt", 0, false, true },
+		{ "", "requests-piped.txt", 0, false, false },
+		{ "", "requests-20.txt", 20, false, false },
+		{ "--status 5xx --status 23505 --status resource_*", "requests-status.txt", 0, false, false },
+		{ "--status failed --not --status unanswered", "requests-failed.txt", 0, false, false },
+		{ "--slower-than 1s --not --status cancelled", "requests-slow.txt", 0, false, false },
+		{ "--route /users/{id} --route *Watch --client nginx", "requests-route.txt", 0, false, false },
+		{ "--protocol postgresql --method insert --port 5432 --ip 10.0.0.0/30", "requests-none.txt", 0,
+		  false, false },
+		{ "--protocol postgresql --method insert --port 5432 --ip 10.0.0.0/24 --pid 4711 --server post*",
+		  "requests-insert.txt", 0, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		char *text = draw_requests(looks[i].line, looks[i].width, looks[i].color, looks[i].wide);
+
+		fixture_expect(looks[i].expected, text);
+		free(text);
+	}
+}
+
+/* No line is wider than the terminal, however narrow. */
+static void requests_fit(void **state)
+{
+	(void)state;
+	for (int width = 52; width <= 160; width += 3) {
+		char *text = draw_requests("", width, false, false), *rest = text, *line;
+
+		while ((line = strsep(&rest, "\n")))
+			if (hs_display_width(line) > width)
+				fail_msg("%d: %s", width, line);
+		free(text);
+	}
+}
+
 /* Nothing of a document is trusted: wrong types, missing keys, no document at all. */
 static void strange_documents(void **state)
 {
@@ -180,6 +261,7 @@ static void strange_documents(void **state)
 		"{\"items\": [{\"client\": [], \"server\": {\"name\": 5, \"port\": \"x\"}, \"rates\": 1,"
 		" \"failures\": [1], \"ends\": {\"client\": 3, \"server\": {\"retransmits\": 5}}}]}",
 		"{\"items\": [{\"server\": {\"name\": \"\", \"address\": \"::1\", \"port\": 1e300},"
+		" \"calls\": 3, \"protocols\": [1, null], \"statuses\": [1, {}, {\"calls\": 1}], \"route\": 5,"
 		" \"age_seconds\": -1, \"failures\": {\"\": -3, \"x\": 1e300}}]}",
 	};
 	const struct view all[] = {
@@ -190,19 +272,22 @@ static void strange_documents(void **state)
 		{ &hs_connections_listing, &hs_connections_command, "", "-o wide", 0, false, "" },
 		{ &hs_listeners_listing, &hs_listeners_command, "", "-o wide --port 5", 0, false,
 		  "" },
+		{ &hs_routes_listing, &hs_routes_command, "", "-o wide --route /x --not --method y", 0, false, "" },
 	};
 	struct hs_screen screen = { .width = 80 };
 
 	(void)state;
-	for (size_t i = 0; i < 5 * sizeof(documents) / sizeof(documents[0]); i++) {
-		json_t *document = json_loads(documents[i / 5], 0, NULL);
+	for (size_t i = 0; i < 6 * sizeof(documents) / sizeof(documents[0]); i++) {
+		json_t *document = json_loads(documents[i / 6], 0, NULL);
 		FILE *out = fopen("/dev/null", "w");
 		struct hs_args args;
 
 		assert_non_null(document);
-		fixture_args(&args, all[i % 5].command, all[i % 5].line);
-		hs_listing_write(all[i % 5].listing, &args, out, document, &screen);
+		fixture_args(&args, all[i % 6].command, all[i % 6].line);
+		hs_listing_write(all[i % 6].listing, &args, out, document, &screen);
 		hs_observe_write(out, document, true);
+		hs_requests_write(out, document, &screen, true);
+		hs_requests_write(out, document, &screen, false);
 		hs_check_write(out, document, true);
 		fclose(out);
 		hs_args_free(&args);
@@ -213,7 +298,7 @@ static void strange_documents(void **state)
 /* Graphviz, where it is installed, is the judge of what is valid. */
 static void graphviz_reads_dot(void **state)
 {
-	static const char *const names[] = { "graph.dot", "graph-hostile.dot", "graph-empty.dot" };
+	static const char *const names[] = { "graph.dot", "graph-calls.dot", "graph-hostile.dot", "graph-empty.dot" };
 
 	(void)state;
 	if (system("command -v dot >/dev/null 2>&1"))
@@ -242,6 +327,8 @@ int main(void)
 		cmocka_unit_test(listings),
 		cmocka_unit_test(status),
 		cmocka_unit_test(events),
+		cmocka_unit_test(requests),
+		cmocka_unit_test(requests_fit),
 		cmocka_unit_test(strange_documents),
 		cmocka_unit_test(graphviz_reads_dot),
 	};

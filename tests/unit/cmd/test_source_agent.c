@@ -195,7 +195,7 @@ static void hands_on_whole_lines(void **state)
 	(void)state;
 	start(stream);
 	source = open_source();
-	assert_int_equal(source->events(source, "last=3&since=x", take_line, NULL, &lines), 0);
+	assert_int_equal(source->stream(source, "events", "last=3&since=x", take_line, NULL, &lines), 0);
 	assert_string_equal(lines.text, "[{\"a\":1}][{}][{3}]");
 	assert_begins(server.request, "GET /api/v1/events?last=3&since=x HTTP/1.1\r\n");
 	source->close(source);
@@ -209,9 +209,9 @@ static void stops_when_the_reader_has_enough(void **state)
 	(void)state;
 	start(stream);
 	source = open_source();
-	assert_int_equal(source->events(source, "follow=1", take_line, NULL, &lines), 7);
+	assert_int_equal(source->stream(source, "events", "follow=1", take_line, NULL, &lines), 7);
 	assert_string_equal(lines.text, "[{\"a\":1}][{}]");
-	assert_int_equal(source->events(source, "follow=1", take_line, stop_at_once, &lines), 9);
+	assert_int_equal(source->stream(source, "events", "follow=1", take_line, stop_at_once, &lines), 9);
 	source->close(source);
 }
 
@@ -228,7 +228,7 @@ static void a_stream_that_breaks_is_an_error(void **state)
 	(void)state;
 	start(pieces);
 	source = open_source();
-	assert_int_equal(source->events(source, "", take_line, NULL, &lines), -EIO);
+	assert_int_equal(source->stream(source, "events", "", take_line, NULL, &lines), -EIO);
 	assert_string_equal(lines.text, "[{}]");
 	assert_non_null(strstr(source->message, "went away"));
 	source->close(source);
@@ -246,7 +246,7 @@ static void refusals_have_no_lines(void **state)
 	(void)state;
 	start(pieces);
 	source = open_source();
-	assert_int_equal(source->events(source, "", take_line, NULL, &lines), -EIO);
+	assert_int_equal(source->stream(source, "events", "", take_line, NULL, &lines), -EIO);
 	assert_int_equal(lines.count, 0);
 	assert_non_null(strstr(source->message, ": bad"));
 	source->close(source);

@@ -14,32 +14,11 @@
 #include <jansson.h>
 
 #include "export/json.h"
+#include "fake_json.h"
 #include "fake_model.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define HOSTILE "a\"b\\c\nd\x01\xc3\xa9"
-
-static json_t *parse(char *text)
-{
-	json_error_t error;
-	json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-
-	if (!json)
-		fail_msg("%s at %d in\n%.4000s", error.text, error.position, text);
-	free(text);
-	return json;
-}
-
-static json_t *document(struct hs_model *model, const char *name)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_int_equal(hs_json_document(out, name, fake_view(model)), 0);
-	fclose(out);
-	return parse(text);
-}
 
 static json_t *event(struct hs_model *model, const struct hs_log_entry *entry)
 {
@@ -51,40 +30,6 @@ static json_t *event(struct hs_model *model, const struct hs_log_entry *entry)
 	fclose(out);
 	assert_ptr_equal(strchr(text, '\n'), text + size - 1);
 	return parse(text);
-}
-
-/* The value at a path such as "items.0.server.port"; NULL when it is absent. */
-static json_t *at(json_t *json, const char *path)
-{
-	char copy[256], *rest = copy, *key;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	while (json && (key = strsep(&rest, ".")))
-		json = json_is_array(json) ? json_array_get(json, (size_t)atoi(key)) :
-					     json_object_get(json, key);
-	return json;
-}
-
-static void assert_text(json_t *json, const char *path, const char *expected)
-{
-	const char *text = json_string_value(at(json, path));
-
-	if (!text || strcmp(text, expected))
-		fail_msg("%s is %s, not %s", path, text ? text : "no text", expected);
-}
-
-static void assert_number(json_t *json, const char *path, double expected)
-{
-	double number = json_number_value(at(json, path));
-
-	if (!json_is_number(at(json, path)) || fabs(number - expected) > 1e-12 * fabs(expected))
-		fail_msg("%s is %.17g, not %.17g", path, number, expected);
-}
-
-static void assert_absent(json_t *json, const char *path)
-{
-	if (at(json, path))
-		fail_msg("%s is there", path);
 }
 
 static struct hs_edge *busy_edge(struct hs_model *model, const char *client, double failures,
@@ -369,9 +314,13 @@ static void test_listeners(void **state)
 static void test_status(void **state)
 {
 	struct hs_model *model = fake_new();
-	json_t *json = document(model, "status");
+	json_t *json;
 
 	(void)state;
+	model->counters.undecoded[0][HS_L7_LOSS_BYTES] = 700;
+	model->counters.undecoded[1][HS_L7_LOSS_SEGMENTS] = 4;
+	model->counters.calls[1] = 12;
+	json = document(model, "status");
 	assert_text(json, "kind", "Status");
 	assert_non_null(at(json, "version"));
 	assert_true(json_is_true(at(json, "ready")));
@@ -387,6 +336,11 @@ static void test_status(void **state)
 	assert_true(json_is_false(at(json, "hooks.1.attached")));
 	assert_text(json, "capabilities.0.capability", "CAP_BPF");
 	assert_number(json, "dropped.ring_connection", 7);
+	assert_text(json, "protocols.0.protocol", "unknown");
+	assert_text(json, "protocols.1.protocol", hs_protocols[0]->name);
+	assert_number(json, "protocols.0.undecoded_bytes", 700);
+	assert_number(json, "protocols.1.calls", 12);
+	assert_number(json, "protocols.1.lost_segments", 4);
 	assert_number(json, "snapshot.passes", 3);
 	assert_number(json, "snapshot.last_seconds", 0.25);
 	assert_number(json, "map_bytes", 4096);
@@ -527,12 +481,15 @@ static void test_hostile_text(void **state)
 
 static void test_errors(void **state)
 {
-	static const char *const names[] = { "graph", "connections", "listeners", "status" };
+	static const char *const names[] = { "graph", "connections", "listeners", "routes", "requests", "status" };
 	struct hs_model *model = graph_model();
 
 	(void)state;
-	for (int i = 0; i < 200; i++)
+	for (int i = 0; i < 200; i++) {
 		open_connection(model);
+		fake_calls(fake_edge(model, "a", "b", 80), &fake_http, 200 + i, 1, 1);
+		fake_request(model, "a", "b", 80);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		FILE *out = fopen("/dev/full", "w");
 
@@ -545,7 +502,7 @@ static void test_errors(void **state)
 
 static void test_empty(void **state)
 {
-	static const char *const names[] = { "graph", "connections", "listeners" };
+	static const char *const names[] = { "graph", "routes", "requests", "connections", "listeners" };
 	struct hs_model *model = fake_new();
 
 	(void)state;
