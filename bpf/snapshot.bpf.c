@@ -40,6 +40,8 @@ static __always_inline struct hs_sock *hs_adopt(struct sock *sk, const struct tc
 	return state;
 }
 
+#define HS_REST_NS 200000000ull /* for so long nothing has come of an answer: that was it */
+
 static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct sock *sk,
 						   struct task_struct *task)
 {
@@ -52,6 +54,8 @@ static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct 
 	state = hs_sock_get(sk);
 	if (!state)
 		state = hs_adopt(sk, tp);
+	else if (state->data.stage == HS_STAGE_ANSWERED && state->data.response_end_ns + HS_REST_NS < bpf_ktime_get_ns())
+		hs_call_settle(tp, state);
 	hs_event_init(&connection.socket.event, HS_EV_CONNECTION, sizeof(connection));
 	hs_connection_fill(&connection, sk, tp, HS_PHASE_SAMPLE, state);
 	hs_tcp_fill(&connection.tcp, tp, connection.socket.role, state);

@@ -55,9 +55,11 @@ static __always_inline void hs_send_open(struct sock *sk, const struct tcp_sock 
 static __always_inline void hs_send_full(struct sock *sk, const struct tcp_sock *tp, __u8 phase,
 					  struct hs_sock *state)
 {
-	struct hs_ev_connection *connection =
-		hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
+	struct hs_ev_connection *connection;
 
+	if (phase == HS_PHASE_CLOSE)
+		hs_call_settle(tp, state);
+	connection = hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 	if (!connection)
 		return;
 	hs_connection_fill(connection, sk, tp, phase, state);
@@ -247,8 +249,13 @@ static __always_inline struct hs_sock *hs_state_for(struct sock *sk, int old_sta
 		return birth || (new_state == TCP_CLOSE && old_state != TCP_SYN_RECV) ? hs_sock_insert(sk) : NULL;
 	if (state->handled == new_state)
 		return NULL;
-	if (birth || HS_SOCK_DEAD(state))
+	if (birth || HS_SOCK_DEAD(state)) {
+		__u64 *ignored = hs_ignored_place((__u64)sk);
+
+		if (*ignored == (__u64)sk)
+			*ignored = 0;
 		__builtin_memset(state, 0, sizeof(*state)); /* of an earlier socket or connection */
+	}
 	return state;
 }
 

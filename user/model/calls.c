@@ -67,12 +67,30 @@ static struct hs_calls *get(struct hs_model *model, struct hs_edge *edge, struct
 	return calls || model->route_count >= 2 * model->config.max_routes ? calls : make(model, edge, key);
 }
 
+static void add_part(struct hs_edge *edge, enum hs_part part, uint64_t from_ns, uint64_t to_ns)
+{
+	if (to_ns >= from_ns)
+		hs_histogram_add(&edge->parts[part], &hs_buckets_part, (to_ns - from_ns) / 1e9);
+}
+
+/* Where its time went. Queue and service are seen where the server is. */
+static void count_parts(struct hs_edge *edge, const struct hs_call *call)
+{
+	if (call->rtt_us)
+		add_part(edge, HS_PART_NETWORK, 0, call->rtt_us * 1000ull);
+	if (!call->read_ns)
+		return;
+	add_part(edge, HS_PART_QUEUE, call->request_ns, call->read_ns);
+	add_part(edge, HS_PART_SERVICE, call->read_ns, call->response_ns);
+}
+
 static void count(struct hs_edge *edge, const struct hs_call *call, uint64_t duration_ns)
 {
 	edge->call_count++;
 	edge->call_failures += call->failed || call->end != HS_CALL_ANSWERED;
 	if (call->end != HS_CALL_ANSWERED)
 		return;
+	count_parts(edge, call);
 	if (!edge->call_latency)
 		edge->call_latency = calloc(1, sizeof(*edge->call_latency));
 	if (edge->call_latency)
@@ -141,6 +159,8 @@ uint64_t hs_model_request_end(const struct hs_model *model)
 void hs_model_follow_requests(struct hs_model *model, bool follows)
 {
 	model->requests_followed = follows;
+	if (model->config.counting && model->config.counting->follow)
+		model->config.counting->follow(model->config.introduce_arg, follows);
 }
 
 void hs_requests_free(struct hs_model *model)
@@ -178,11 +198,23 @@ void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum
 	calls = get(model, connection->edge, &key);
 	if (calls)
 		hs_calls_measure(calls, call, duration_ns);
+	if (calls && !call->counted)
+		hs_counted_learn(model, connection->edge, call, &calls->key);
 	if (protocol->kind != HS_PROTOCOL_TLS)
 		count(connection->edge, call, duration_ns);
 	connection->edge->last_seen_ns = model->now_ns;
 	if (is_kept(model, call, duration_ns))
 		keep(model, connection, seen_at, &key, call, duration_ns);
+}
+
+void hs_calls_grow(struct hs_model *model, struct hs_edge *edge, struct hs_calls_key *key, const struct hs_count *grown)
+{
+	struct hs_calls *calls = get(model, edge, key);
+
+	if (calls)
+		hs_calls_measure_many(calls, grown);
+	edge->call_count += grown->count;
+	edge->last_seen_ns = model->now_ns;
 }
 
 void hs_calls_free(struct hs_model *model, struct hs_edge *edge)

@@ -70,6 +70,12 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.lost = "connections only: no requests, no routes, no status, no request times",
 		.ladder = { { "cgroup_skb", { "hs_data_egress", "hs_data_ingress" } } },
 	},
+	[HS_HOOK_READ] = {
+		.name = "read",
+		.gives = "when a server begins to read a request: queue time apart from service time",
+		.lost = "queue and service times: how long requests wait before they are read",
+		.ladder = { { "tp_btf", { "hs_read" } } },
+	},
 	[HS_HOOK_SNAPSHOT] = {
 		.name = "snapshot",
 		.gives = "sockets older than the agent, live samples, listeners and their queues",

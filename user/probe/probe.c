@@ -33,6 +33,7 @@
 #define RING_DEFAULT_BYTES (2u << 20) /* a tenth of a second at 80,000 records/s */
 #define RING_MEMORY_SHARE 1024        /* of the machine's memory at most */
 #define SOCKET_MEMORY_BYTES (256u << 10) /* of the machine's memory for each socket in our table */
+#define COUNT_MEMORY_SHARE 256 /* of the machine's memory at most, for counters of calls */
 #define SOCKETS_MIN (16u << 10)
 #define SOCKETS_MAX (1u << 20)
 #define SOCKET_BUCKET_BYTES 16 /* what the kernel's hash table takes for an entry that is not used */
@@ -50,6 +51,7 @@ struct hs_probe {
 	struct hs_hook_status hooks[HS_HOOK_COUNT];
 	const char *tracefs;
 	struct hs_reasons reasons;
+	struct hs_counts *counts;
 	hs_record_fn sink;
 	void *sink_arg;
 	uint64_t malformed;
@@ -266,6 +268,27 @@ static uint32_t socket_entries(uint32_t wanted)
 	return entries;
 }
 
+/* Counters of that size for every CPU: as many as the map holds, and as a share of the memory does. */
+static uint32_t counters_max(uint32_t most, size_t size)
+{
+	size_t share = memory_bytes() / COUNT_MEMORY_SHARE / (size * libbpf_num_possible_cpus());
+
+	return most < share ? most : share;
+}
+
+static struct hs_counts *open_counts(const struct hs_probe *probe)
+{
+	struct hs_counts_config config = {
+		.routes = bpf_map__fd(probe->skeleton->maps.hs_routes),
+		.counts = bpf_map__fd(probe->skeleton->maps.hs_counts),
+		.edges = bpf_map__fd(probe->skeleton->maps.hs_edge_counts),
+		.max_counts = counters_max(HS_COUNTS * HS_COUNTS_ARRAYS, sizeof(struct hs_count)),
+		.max_edges = counters_max(HS_EDGE_COUNTS * HS_EDGE_COUNTS_ARRAYS, sizeof(struct hs_edge_count)),
+	};
+
+	return hs_counts_new(&config);
+}
+
 static uint64_t tick_ns(void)
 {
 	struct timespec tick;
@@ -315,6 +338,8 @@ static int load(struct hs_probe *probe)
 					  hook_of_program(probe, bpf_program__name(program)) >= 0);
 	bpf_map__set_max_entries(skeleton->maps.hs_ring, ring);
 	bpf_map__set_max_entries(skeleton->maps.hs_socks, sockets);
+	if (probe->config.routes)
+		bpf_map__set_max_entries(skeleton->maps.hs_routes, probe->config.routes);
 	skeleton->rodata->hs_sock_bound = sockets / 2;
 	skeleton->rodata->hs_wakeup_bytes = ring / 4;
 	skeleton->rodata->hs_tick_ns = tick_ns();
@@ -517,7 +542,9 @@ int hs_probe_open(const struct hs_probe_config *config, struct hs_probe **out, c
 	if (!status && !nothing_attached(probe))
 		probe->ring = ring_buffer__new(bpf_map__fd(probe->skeleton->maps.hs_ring), on_record, probe,
 					       NULL);
-	if (!probe->ring) {
+	if (probe->ring)
+		probe->counts = open_counts(probe);
+	if (!probe->counts) {
 		status = explain_failure(probe, status, message, size);
 		hs_probe_close(probe);
 		return status;
@@ -530,6 +557,7 @@ void hs_probe_close(struct hs_probe *probe)
 {
 	if (!probe)
 		return;
+	hs_counts_free(probe->counts);
 	ring_buffer__free(probe->ring);
 	unload(probe);
 	free(probe);
@@ -622,11 +650,19 @@ void hs_probe_live(struct hs_probe *probe, bool live)
 	__atomic_store_n(&probe->skeleton->bss->hs_live, live, __ATOMIC_RELAXED);
 }
 
-void hs_probe_watch(struct hs_probe *probe, uint64_t cookie, enum hs_watch watch)
+void hs_probe_watch(struct hs_probe *probe, uint64_t cookie, const struct hs_wanted *wanted)
 {
-	uint32_t value = watch;
+	bpf_map_update_elem(bpf_map__fd(probe->skeleton->maps.hs_watches), &cookie, wanted, BPF_ANY);
+}
 
-	bpf_map_update_elem(bpf_map__fd(probe->skeleton->maps.hs_watches), &cookie, &value, BPF_ANY);
+struct hs_counts *hs_probe_counts(struct hs_probe *probe)
+{
+	return probe->counts;
+}
+
+void hs_probe_follow_calls(struct hs_probe *probe, bool follows)
+{
+	__atomic_store_n(&probe->skeleton->bss->hs_calls_live, follows, __ATOMIC_RELAXED);
 }
 
 void hs_probe_server(struct hs_probe *probe, const struct hs_server *server, uint64_t time_ns)
