@@ -34,10 +34,22 @@ static __always_inline struct hs_sock *hs_adopt(struct sock *sk, const struct tc
 
 	if (!state)
 		return NULL;
+	state->cookie = hs_cookie(sk);
 	state->retrans_base = tp->total_retrans;
 	if (bucket && bucket->fastreuse < 0)
 		state->role = HS_ROLE_CLIENT;
 	return state;
+}
+
+/* The socket's entry; NULL when it has none, or one whose socket went unseen: without hook connection they all do. */
+static __always_inline struct hs_sock *hs_known(struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_get(sk);
+
+	if (!state || !state->cookie || state->cookie == hs_cookie(sk))
+		return state;
+	__builtin_memset(state, 0, sizeof(*state));
+	return NULL;
 }
 
 static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct sock *sk,
@@ -49,7 +61,7 @@ static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct 
 
 	if (!tp)
 		return;
-	state = hs_sock_get(sk);
+	state = hs_known(sk);
 	if (!state)
 		state = hs_adopt(sk, tp);
 	hs_event_init(&connection.socket.event, HS_EV_CONNECTION, sizeof(connection));
