@@ -34,6 +34,7 @@ static __always_inline struct hs_sock *hs_adopt(struct sock *sk, const struct tc
 
 	if (!state)
 		return NULL;
+	state->cookie = hs_cookie(sk);
 	state->retrans_base = tp->total_retrans;
 	if (bucket && bucket->fastreuse < 0)
 		state->role = HS_ROLE_CLIENT;
@@ -41,6 +42,17 @@ static __always_inline struct hs_sock *hs_adopt(struct sock *sk, const struct tc
 }
 
 #define HS_REST_NS 200000000ull /* for so long nothing has come of an answer: that was it */
+
+/* The socket's entry; NULL when it has none, or one whose socket went unseen: without hook connection they all do. */
+static __always_inline struct hs_sock *hs_known(struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_get(sk);
+
+	if (!state || !state->cookie || state->cookie == hs_cookie(sk))
+		return state;
+	__builtin_memset(state, 0, sizeof(*state));
+	return NULL;
+}
 
 static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct sock *sk,
 						   struct task_struct *task)
@@ -51,7 +63,7 @@ static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct 
 
 	if (!tp)
 		return;
-	state = hs_sock_get(sk);
+	state = hs_known(sk);
 	if (!state)
 		state = hs_adopt(sk, tp);
 	else if (state->data.stage == HS_STAGE_ANSWERED && state->data.response_end_ns + HS_REST_NS < bpf_ktime_get_ns())

@@ -45,7 +45,7 @@ struct hs_sock {
 	__u64 established_ns;
 	__u64 accept_ns;
 	__u64 closed_ns;
-	__u64 cookie;         /* of a client's socket: whose SYN it was */
+	__u64 cookie;         /* of a client's socket: whose SYN it was; of one older than the agent: whose state it is */
 	__u32 pid, tid;       /* owner: who connected or accepted; of a listener who listens */
 	__u32 closer_pid, closer_tid, closer_exit;
 	__u32 retrans[HS_RETRANSMIT_MAX]; /* segments our hooks saw; of a listener: SYN-ACKs */

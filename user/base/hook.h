@@ -12,6 +12,7 @@ struct hs_hook_rung {
 	bool tried;
 	int error;          /* -errno of the refusal, 0 */
 	char refusal[256];  /* the kernel's own words, "" when it was not refused */
+	const char *misses; /* what a better rung would see, a phrase; NULL: nothing */
 };
 
 struct hs_hook_status {

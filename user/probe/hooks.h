@@ -14,6 +14,8 @@ struct hs_hook_def {
 	struct hs_rung_def {
 		const char *name;
 		const char *programs[HS_RUNG_PROGRAMS]; /* all of them, or the rung is refused */
+		const char *misses; /* what a better rung would see, a phrase; NULL: nothing */
+		const char *calls;  /* the kernel function that not every kernel has; NULL: none */
 	} ladder[HS_HOOK_RUNGS];
 };
 

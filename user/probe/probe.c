@@ -208,10 +208,20 @@ static void hooks_init(struct hs_probe *probe)
 		status->lost = hs_hook_defs[i].lost;
 		while (status->rungs < HS_HOOK_RUNGS && hs_hook_defs[i].ladder[status->rungs].name) {
 			status->ladder[status->rungs].name = hs_hook_defs[i].ladder[status->rungs].name;
+			status->ladder[status->rungs].misses = hs_hook_defs[i].ladder[status->rungs].misses;
 			status->rungs++;
 		}
 		skip_disabled(probe, i);
 	}
+}
+
+/* Which function the kernel lacks is not in its words. */
+static void name_missing_function(const struct hs_probe *probe, size_t hook)
+{
+	const char *function = rung_of(probe, hook)->calls;
+
+	if (function && strstr(refusal.words, "kernel function call"))
+		snprintf(refusal.words, sizeof(refusal.words), "the kernel has no function %s", function);
 }
 
 /* The hook that wants this program, -1 none. */
@@ -463,6 +473,7 @@ static int attempt(struct hs_probe *probe)
 		hook = hook_of_program(probe, refusal.program);
 		if (hook < 0)
 			return error; /* not about a program: a map, or BPF as a whole */
+		name_missing_function(probe, hook);
 		step_down(probe, hook, error, refusal.words);
 		skip_disabled(probe, hook);
 		return 1;

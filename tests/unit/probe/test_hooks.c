@@ -66,6 +66,8 @@ static void every_ladder_has_rungs(void **state)
 			ended |= !ladder[rung].name;
 			assert_int_equal(!ladder[rung].name, ended); /* no gaps */
 			assert_int_equal(!ladder[rung].programs[0], ended);
+			if (ladder[rung].misses)
+				assert_true(rung > 0 && *ladder[rung].misses); /* a better rung does not */
 		}
 	}
 }
