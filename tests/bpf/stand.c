@@ -451,7 +451,7 @@ void watch(const char *hooks)
 
 void want(uint64_t cookie, enum hs_watch wanted)
 {
-	hs_probe_watch(probe, cookie, wanted);
+	hs_probe_watch(probe, cookie, &(struct hs_wanted){ .watch = wanted });
 }
 
 void follow(void)

@@ -19,6 +19,7 @@ LOST = {
     "socket_error": "no error events",
     "drop": "drops on this node",
     "payload": "connections only: no requests",
+    "read": "queue and service times",
     "snapshot": "only connections opened after the agent",
 }
 

@@ -4,7 +4,6 @@
  * that was told, by payload or by a record of its own, teaches the kernel its route and status: the next
  * of its kind need not be told.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "model/private.h"
@@ -154,8 +153,10 @@ int hs_counted_feed(struct hs_model *model, const struct hs_ev_counted *event)
 	struct hs_counted *counted = find_number(model, event->key.route);
 	struct hs_calls_key key;
 
-	if (!counted)
-		return -EBADMSG; /* its edge was forgotten, a moment before */
+	if (!counted) { /* its edge was forgotten, a moment before */
+		model->counters.undecoded[0][HS_L7_LOSS_CALLS] += event->grown.count;
+		return 0;
+	}
 	key = key_of(counted, event->key.status);
 	hs_calls_grow(model, counted->edge, &key, &event->grown);
 	return 0;
@@ -167,7 +168,7 @@ int hs_latencies_feed(struct hs_model *model, const struct hs_ev_latencies *even
 
 	HASH_FIND(hh_number, model->edges_by_number, &event->edge, sizeof(event->edge), edge);
 	if (!edge)
-		return -EBADMSG;
+		return 0;
 	if (!edge->call_latency)
 		edge->call_latency = calloc(1, sizeof(*edge->call_latency));
 	for (uint32_t i = 0; edge->call_latency && i < event->count; i++) {

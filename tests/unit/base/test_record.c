@@ -28,6 +28,9 @@ static const size_t sizes[HS_EV_MAX] = {
 	[HS_EV_STATUS] = sizeof(struct hs_ev_status),
 	[HS_EV_ADDRESS] = sizeof(struct hs_ev_address),
 	[HS_EV_DATA] = sizeof(struct hs_ev_data),
+	[HS_EV_CALL] = sizeof(struct hs_ev_call),
+	[HS_EV_COUNTED] = sizeof(struct hs_ev_counted),
+	[HS_EV_LATENCIES] = sizeof(struct hs_ev_latencies),
 };
 
 /* Checks a record of which so many bytes are there, and no byte more can be read. */
@@ -61,6 +64,24 @@ static void sizes_of_every_kind(void **state)
 		assert_int_equal(check(kind, UINT16_MAX & ~7, size), -EBADMSG);
 		assert_int_equal(check(kind, 0, size), -EBADMSG);
 	}
+}
+
+/* As many bins as it says have to be inside. */
+static void bins_are_inside(void **state)
+{
+	struct {
+		struct hs_ev_latencies head;
+		struct hs_bin bins[2];
+	} record = {
+		.head.event = { .kind = HS_EV_LATENCIES, .size = sizeof(record) }, .head.count = 2,
+	};
+
+	(void)state;
+	assert_int_equal(hs_record_check(&record.head.event, sizeof(record)), 0);
+	record.head.count = 3;
+	assert_int_equal(hs_record_check(&record.head.event, sizeof(record)), -EBADMSG);
+	record.head.count = UINT32_MAX;
+	assert_int_equal(hs_record_check(&record.head.event, sizeof(record)), -EBADMSG);
 }
 
 /* An opening has nothing to tell of its tcp_sock yet, and ends before that part. */
@@ -154,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_of_every_kind),
+		cmocka_unit_test(bins_are_inside),
 		cmocka_unit_test(an_opening_is_shorter),
 		cmocka_unit_test(payload_is_inside),
 		cmocka_unit_test(every_size),

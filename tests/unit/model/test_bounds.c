@@ -234,6 +234,9 @@ static void short_records_are_refused(void **state)
 		[HS_EV_STATUS] = sizeof(struct hs_ev_status),
 		[HS_EV_ADDRESS] = sizeof(struct hs_ev_address),
 		[HS_EV_DATA] = sizeof(struct hs_ev_data),
+		[HS_EV_CALL] = sizeof(struct hs_ev_call),
+		[HS_EV_COUNTED] = sizeof(struct hs_ev_counted),
+		[HS_EV_LATENCIES] = sizeof(struct hs_ev_latencies),
 	};
 
 	(void)state;
