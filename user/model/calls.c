@@ -74,23 +74,23 @@ static void add_part(struct hs_edge *edge, enum hs_part part, uint64_t from_ns, 
 }
 
 /* Where its time went. Queue and service are seen where the server is. */
-static void count_parts(struct hs_edge *edge, const struct hs_call *call)
+static void count_parts(struct hs_edge *edge, const struct hs_call *call, uint32_t rtt_us)
 {
-	if (call->rtt_us)
-		add_part(edge, HS_PART_NETWORK, 0, call->rtt_us * 1000ull);
+	if (rtt_us)
+		add_part(edge, HS_PART_NETWORK, 0, rtt_us * 1000ull);
 	if (!call->read_ns)
 		return;
 	add_part(edge, HS_PART_QUEUE, call->request_ns, call->read_ns);
 	add_part(edge, HS_PART_SERVICE, call->read_ns, call->response_ns);
 }
 
-static void count(struct hs_edge *edge, const struct hs_call *call, uint64_t duration_ns)
+static void count(struct hs_edge *edge, const struct hs_call *call, uint64_t duration_ns, uint32_t rtt_us)
 {
 	edge->call_count++;
 	edge->call_failures += call->failed || call->end != HS_CALL_ANSWERED;
 	if (call->end != HS_CALL_ANSWERED)
 		return;
-	count_parts(edge, call);
+	count_parts(edge, call, rtt_us);
 	if (!edge->call_latency)
 		edge->call_latency = calloc(1, sizeof(*edge->call_latency));
 	if (edge->call_latency)
@@ -201,7 +201,8 @@ void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum
 	if (calls && !call->counted)
 		hs_counted_learn(model, connection->edge, call, &calls->key);
 	if (protocol->kind != HS_PROTOCOL_TLS)
-		count(connection->edge, call, duration_ns);
+		count(connection->edge, call, duration_ns,
+		      call->rtt_us ? call->rtt_us : connection->end[seen_at].tcp.srtt_us);
 	connection->edge->last_seen_ns = model->now_ns;
 	if (is_kept(model, call, duration_ns))
 		keep(model, connection, seen_at, &key, call, duration_ns);
