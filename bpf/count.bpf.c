@@ -332,6 +332,23 @@ static __always_inline bool hs_is_sample(struct hs_head *head, __u64 now)
 	return true;
 }
 
+/* It waits for its answer for long: what becomes of it is told as it happens. */
+static __always_inline void hs_call_waits(const struct tcp_sock *tp, struct hs_sock *state)
+{
+	struct hs_ev_call *event = hs_reserve(struct hs_ev_call, HS_EV_CALL, HS_LOSS_RING_CALL);
+
+	if (!event)
+		return;
+	hs_call_fill(event, tp, state, HS_FOLLOWED_HANDED);
+	if (!hs_stage_leaves(state, HS_STAGE_ASKED, HS_STAGE_HANDED)) {
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	state->data.turn = 0;
+	state->data.watch = HS_WATCH_HEADS;
+	hs_submit(event);
+}
+
 /* The answer that has come is all of it. */
 static __always_inline void hs_call_over(struct __sk_buff *skb, struct hs_head *head, struct hs_sock *state)
 {
@@ -411,8 +428,7 @@ static __always_inline bool hs_response_begins(struct __sk_buff *skb, const stru
 		return false;
 	state->data.response_ns = state->data.response_end_ns = hs_now(skb, payload);
 	state->data.response_bytes = payload->length - end;
-	state->data.stage = HS_STAGE_ANSWERED;
-	return true;
+	return hs_stage_leaves(state, HS_STAGE_ASKED, HS_STAGE_ANSWERED);
 }
 
 static __always_inline bool hs_is_next(const struct hs_payload *payload, const struct hs_sock *state)
@@ -434,6 +450,8 @@ static __always_inline bool hs_client_speaks(struct __sk_buff *skb, const struct
 		state->data.request_end_ns = bpf_ktime_get_ns();
 		return true;
 	}
+	if (state->data.stage == HS_STAGE_HANDED)
+		return false;
 	if (state->data.stage == HS_STAGE_ANSWERED)
 		hs_call_over(skb, head, state);
 	if (state->data.stage != HS_STAGE_ASKED && hs_is_next(payload, state) &&
@@ -460,6 +478,8 @@ static __always_inline bool hs_server_speaks(struct __sk_buff *skb, const struct
 	if (state->data.stage == HS_STAGE_ASKED && hs_is_next(payload, state) &&
 	    hs_response_begins(skb, payload, head, state, &odd))
 		return true;
+	if (state->data.stage == HS_STAGE_HANDED)
+		return false;
 	hs_call_hand_over(hs_tp(skb), state, odd ? HS_FOLLOWED_LOST : HS_FOLLOWED_HANDED);
 	return false;
 }

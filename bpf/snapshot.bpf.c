@@ -54,6 +54,16 @@ static __always_inline struct hs_sock *hs_known(struct sock *sk)
 	return NULL;
 }
 
+static __always_inline void hs_snapshot_call(const struct tcp_sock *tp, struct hs_sock *state)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (state->data.stage == HS_STAGE_ANSWERED && state->data.response_end_ns + HS_REST_NS < now)
+		hs_call_settle(tp, state);
+	else if (state->data.stage == HS_STAGE_ASKED && state->data.request_ns + HS_SLOW_NS < now)
+		hs_call_waits(tp, state);
+}
+
 static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct sock *sk,
 						   struct task_struct *task)
 {
@@ -66,8 +76,8 @@ static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct 
 	state = hs_known(sk);
 	if (!state)
 		state = hs_adopt(sk, tp);
-	else if (state->data.stage == HS_STAGE_ANSWERED && state->data.response_end_ns + HS_REST_NS < bpf_ktime_get_ns())
-		hs_call_settle(tp, state);
+	else if (state->data.watch == HS_WATCH_COUNT)
+		hs_snapshot_call(tp, state);
 	hs_event_init(&connection.socket.event, HS_EV_CONNECTION, sizeof(connection));
 	hs_connection_fill(&connection, sk, tp, HS_PHASE_SAMPLE, state);
 	hs_tcp_fill(&connection.tcp, tp, connection.socket.role, state);

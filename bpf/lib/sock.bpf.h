@@ -58,6 +58,7 @@ enum hs_stage {
 	HS_STAGE_ASKED,    /* a request has come, or a part of it */
 	HS_STAGE_ANSWERED, /* an answer as well, or a part of it: the next request shows that it was all */
 	HS_STAGE_TOLD,     /* the same, and it has been told already */
+	HS_STAGE_HANDED,   /* a pass has given the request back: it waits for long */
 };
 
 /*

@@ -465,6 +465,37 @@ static void at_rest(void **state)
 	assert_int_equal(told_over() + counted.count, 1);
 }
 
+/* A request that waits for its answer for long is given back by a pass, and its answer comes as payload. */
+static void waits(void **state)
+{
+	const struct hs_ev_call *event;
+	const struct hs_ev_data *data;
+
+	(void)state;
+	open_followed(false);
+	call(1);
+	ask("GET /users/8 HTTP/1.1\r\n\r\n");
+	nap_ms(300);
+	pass();
+	assert_null(find_record(HS_EV_CALL, is_call, &(struct wanted_call){ HS_FOLLOWED_HANDED, -1 }));
+	nap_ms(800);
+	pass();
+	event = told(HS_FOLLOWED_HANDED, 0);
+	assert_int_equal(event->route, ROUTE);
+	assert_true(event->event.time_ns - event->request_ns > SEC);
+	pass();
+	text_since_ns = event->event.time_ns;
+	answer(ANSWER);
+	data = told_payload("HTTP/1.1 200");
+	assert_int_equal(data->position, event->position[HS_DIRECTION_EGRESS]);
+	ask("GET /users/9 HTTP/1.1\r\n\r\n");
+	assert_int_equal(told_payload("GET /users/9")->position, event->position[HS_DIRECTION_INGRESS]);
+	settle();
+	read_counted();
+	assert_int_equal(counted.count + told_over(), 1);
+	close_all();
+}
+
 static void closed_amid_a_call(void **state)
 {
 	const struct hs_ev_call *event;
@@ -515,6 +546,7 @@ int main(void)
 		cmocka_unit_test_teardown(long_answers, unwatch),
 		cmocka_unit_test_teardown(bodies, unwatch),
 		cmocka_unit_test_teardown(at_rest, unwatch),
+		cmocka_unit_test_teardown(waits, unwatch),
 		cmocka_unit_test_teardown(closed_amid_a_call, unwatch),
 		cmocka_unit_test_teardown(forgotten, unwatch),
 	};

@@ -20,8 +20,9 @@ static uint64_t duration_of(const struct hs_model *model, const struct hs_call *
 
 /* ---- kinds of calls ---- */
 
-static void route_of(const struct hs_model *model, const struct hs_call *call, char *route)
+void hs_route_of_call(const struct hs_model *model, const struct hs_call *call, char route[HS_ROUTE_LEN])
 {
+	memset(route, 0, HS_ROUTE_LEN);
 	if (call->target[0] == '/' && !call->rpc) {
 		if (!hs_route_patterns_match(model->config.routes, call->target, route))
 			hs_route_of_path(call->target, route, HS_ROUTE_LEN);
@@ -189,7 +190,7 @@ void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum
 	memcpy(key.operation, call->operation, sizeof(key.operation));
 	memcpy(key.error, call->error, sizeof(key.error));
 	memcpy(key.version, call->version, sizeof(key.version));
-	route_of(model, call, key.route);
+	hs_route_of_call(model, call, key.route);
 	key.status = call->status;
 	key.end = call->end;
 	key.seen_at = seen_at;

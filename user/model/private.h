@@ -274,6 +274,8 @@ void hs_log_free(struct hs_model *model);
 
 /* talk.c: from payload to calls */
 int hs_data_feed(struct hs_model *model, const struct hs_ev_data *event);
+/* The oldest request of that connection that waits for its answer; NULL: none is known. */
+const struct hs_call *hs_talk_pending(const struct hs_connection *connection);
 /* A call that the kernel has followed. */
 int hs_call_feed(struct hs_model *model, const struct hs_ev_call *event);
 /* That end has closed, or is forgotten: what is under way is reported. */
@@ -282,6 +284,8 @@ void hs_talk_end(struct hs_model *model, struct hs_connection *connection, enum 
 /* calls.c: from calls to edges */
 void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum hs_side seen_at,
 		  const struct hs_protocol *protocol, const struct hs_call *call);
+/* The route, table, RPC method or DNS name that it counts for; behind it zeroes. */
+void hs_route_of_call(const struct hs_model *model, const struct hs_call *call, char route[HS_ROUTE_LEN]);
 /* The kernel has counted some. */
 void hs_calls_grow(struct hs_model *model, struct hs_edge *edge, struct hs_calls_key *key, const struct hs_count *grown);
 void hs_calls_free(struct hs_model *model, struct hs_edge *edge);

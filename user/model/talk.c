@@ -222,6 +222,19 @@ int hs_call_feed(struct hs_model *model, const struct hs_ev_call *event)
 	return 0;
 }
 
+const struct hs_call *hs_talk_pending(const struct hs_connection *connection)
+{
+	const struct hs_call *call = NULL;
+
+	for (int side = HS_SIDES - 1; side >= 0 && !call; side--) {
+		const struct hs_talk *talk = connection->end[side].talk;
+
+		if (talk && talk->conversation)
+			call = hs_conversation_pending(talk->conversation);
+	}
+	return call;
+}
+
 void hs_talk_end(struct hs_model *model, struct hs_connection *connection, enum hs_side side)
 {
 	struct hs_talk *talk = connection->end[side].talk;
