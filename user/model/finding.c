@@ -141,7 +141,7 @@ static void add_text(struct hs_finding *finding, const char *signal, enum hs_sid
 {
 	struct hs_evidence *evidence = add(finding, signal, side, HS_EVIDENCE_TEXT);
 
-	snprintf(evidence->text, sizeof(evidence->text), "%s", text);
+	snprintf(evidence->text, sizeof(evidence->text), "%.*s", (int)sizeof(evidence->text) - 1, text);
 }
 
 static void add_drops(struct hs_finding *finding, const struct hs_case *c, enum hs_side sender)
