@@ -227,6 +227,8 @@ static void judge_silence(struct hs_case *c, struct hs_verdict *verdict)
 	else if (moved(c, HS_CLIENT, HS_COUNTER_RETRANSMIT_FAILS) && !c->from[HS_CLIENT]->syns_again &&
 		 tcp->retrans[HS_RETRANSMIT_UNTRACED])
 		inferred(verdict, HS_CAUSE_DROPPED_EGRESS);
+	else if (moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS))
+		inferred(verdict, HS_CAUSE_ACCEPT_QUEUE_FULL); /* of a listener that has gone since */
 	else if (moved(c, HS_SERVER, HS_COUNTER_RP_FILTER))
 		inferred(verdict, HS_CAUSE_RP_FILTER);
 	else if (moved(c, HS_SERVER, HS_COUNTER_TIMESTAMP_REJECTED))
