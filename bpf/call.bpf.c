@@ -3,21 +3,16 @@
  * connect() and accept() as the application called them: errors that come back before a SYN
  * was made, which no TCP tracepoint sees, and the moment and owner of every accept().
  *
- * Two rungs. fexit costs nothing but on these two calls. The syscall tracepoints are the
- * lower rung: while any of them is attached, every system call of the machine takes the slow
- * entry and exit (52 ns each, measured on 6.18).
+ * Three rungs. fexit costs nothing but on these two calls. Nor do the cgroup programs, but for a
+ * look at what each route look-up came to; they see what happens to a connection inside these calls, and not
+ * what a security module refuses before, nor an accept() that does not ask for the peer's address. The
+ * syscall tracepoints see all of it: while any of them is attached, every system call of the
+ * machine takes the slow entry and exit (54 ns each, measured on 6.18).
  */
 #include "kernel.h"
 #include "hopscope/event.h"
 #include "lib/sock.bpf.h"
-#include "lib/task.bpf.h"
-
-#define EPERM 1
-#define EINTR 4
-#define EAGAIN 11
-#define EALREADY 114
-#define EINPROGRESS 115
-#define EISCONN 106
+#include "lib/connect.bpf.h"
 
 /* Errors of connect() that are no failure of this attempt. */
 static __always_inline bool hs_is_failure(long error)
@@ -57,33 +52,20 @@ static __always_inline bool hs_told_by_states(const struct sock *sk)
 	return true;
 }
 
-static __always_inline int hs_connect_failed(const struct sock *sk, const struct hs_sockaddr *address, long error)
+static __always_inline int hs_connect_failed_to(const struct sock *sk, const struct hs_sockaddr *address, long error)
 {
-	__u64 task = bpf_get_current_pid_tgid();
-	struct hs_ev_error *event;
+	struct hs_tuple tuple = {};
 
-	hs_task_introduce();
-	event = hs_reserve(struct hs_ev_error, HS_EV_CONNECT_ERROR, HS_LOSS_RING_ERROR);
-	if (!event)
+	if (!hs_address(&tuple, address))
 		return 0;
-	if (!hs_address(&event->socket.tuple, address)) {
-		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
-		return 0;
-	}
-	event->socket.tuple.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	event->socket.tuple.local_port = BPF_CORE_READ(sk, __sk_common.skc_num); /* bound before; else 0 */
-	event->socket.pid = task >> 32;
-	event->socket.tid = (__u32)task;
-	event->socket.role = HS_ROLE_CLIENT;
-	event->socket.state = TCP_CLOSE;
-	event->error = -error;
-	hs_submit(event);
-	return 0;
+	tuple.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	tuple.local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	return hs_connect_failed(&tuple, error);
 }
 
 static __always_inline void hs_send_accept(const struct sock *sk)
 {
-	__u64 task = bpf_get_current_pid_tgid();
+	__u64 task = hs_task_id();
 	struct hs_ev_socket *event;
 
 	event = hs_reserve(struct hs_ev_socket, HS_EV_ACCEPT, HS_LOSS_RING_ACCEPT);
@@ -101,7 +83,7 @@ static __always_inline void hs_send_accept(const struct sock *sk)
 /* What the socket will tell anyway need not be a record of its own, unless somebody waits for it. */
 static __always_inline int hs_accepted(const struct sock *sk)
 {
-	__u64 task = bpf_get_current_pid_tgid();
+	__u64 task = hs_task_id();
 	struct hs_sock *state = hs_sock_get(sk);
 
 	if (state && state->role == HS_ROLE_SERVER && !HS_SOCK_DEAD(state)) {
@@ -129,7 +111,7 @@ static __always_inline int hs_connect_done(struct socket *sock, const struct hs_
 	if (!hs_is_failure(error) || !sk || !hs_sock_is_tcp(sk) || hs_told_by_states(sk) ||
 	    bpf_probe_read_kernel(&copy, sizeof(copy), address))
 		return 0;
-	return hs_connect_failed(sk, &copy, error);
+	return hs_connect_failed_to(sk, &copy, error);
 }
 
 SEC("fexit/inet_stream_connect")
@@ -151,6 +133,136 @@ int hs_accept_fexit(__u64 *ctx)
 	__u64 child = 0; /* the argument list changed in 6.10: the return value by helper */
 
 	return !bpf_get_func_ret(ctx, &child) && child ? hs_accepted((const struct sock *)child) : 0;
+}
+
+/* ---- cgroup programs, and the route look-ups inside connect() ---- */
+
+static __always_inline int hs_connect_begins(struct bpf_sock_addr *ctx, bool v6)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct hs_connect *connect = hs_connect_of((__u32)hs_task_id());
+	const struct tcp_sock *tp;
+	long error;
+
+	if (!connect)
+		return HS_PASS;
+	connect->tid = 0;
+	tp = sk && ctx->protocol == IPPROTO_TCP ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (!tp || tp->inet_conn.icsk_inet.sk.__sk_common.skc_state != TCP_CLOSE)
+		return HS_PASS; /* one that is under way, or was: this call only asks how it went */
+	if (v6) {
+		__u32 *word = (__u32 *)connect->tuple.remote;
+
+		word[0] = ctx->user_ip6[0];
+		word[1] = ctx->user_ip6[1];
+		word[2] = ctx->user_ip6[2];
+		word[3] = ctx->user_ip6[3];
+	} else {
+		hs_map_v4(connect->tuple.remote, ctx->user_ip4);
+	}
+	connect->tuple.remote_port = bpf_ntohs((__be16)ctx->user_port);
+	connect->tuple.local_port = tp->inet_conn.icsk_inet.sk.__sk_common.skc_num;
+	connect->tuple.netns = tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ns.inum;
+	connect->error = 0;
+	error = bpf_get_retval(); /* programs of cgroups below the root have had their say */
+	if (hs_is_failure(error))
+		hs_connect_failed(&connect->tuple, error);
+	else
+		connect->tid = (__u32)hs_task_id();
+	return HS_PASS;
+}
+
+SEC("cgroup/connect4")
+int hs_connect4(struct bpf_sock_addr *ctx)
+{
+	return hs_connect_begins(ctx, false);
+}
+
+SEC("cgroup/connect6")
+int hs_connect6(struct bpf_sock_addr *ctx)
+{
+	return hs_connect_begins(ctx, true);
+}
+
+/* The thread returns to user space: what connect() returned is in its registers. */
+static int hs_connect_returns(struct bpf_map *map, void *key, void *value)
+{
+	struct hs_connect *connect = value;
+	struct task_struct *task = bpf_get_current_task_btf();
+	long error = connect->error;
+
+#ifdef HS_SYSCALL_NUMBER
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+
+	if (HS_SYSCALL_NUMBER(regs) == HS_SYSCALL_CONNECT)
+		error = HS_SYSCALL_RESULT(regs);
+#endif
+	if (connect->tid != (__u32)task->pid)
+		return 0;
+	connect->tid = 0;
+	if (hs_is_failure(error))
+		hs_connect_failed(&connect->tuple, error);
+	return 0;
+}
+
+/* A route look-up of this thread found none. Another table may have one: only the call's result tells. */
+static __always_inline int hs_no_route(__u8 protocol, int error)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct hs_connect *connect;
+
+	if (protocol != IPPROTO_TCP)
+		return 0;
+	connect = hs_connect_of(task->pid);
+	if (!connect || connect->tid != (__u32)task->pid)
+		return 0;
+	connect->error = error == -EAGAIN ? -ENETUNREACH : error; /* fib_lookup() in include/net/ip_fib.h */
+	bpf_task_work_schedule_resume_impl(task, &connect->work, &hs_connects, hs_connect_returns, NULL);
+	return 0;
+}
+
+SEC("tp_btf/fib_table_lookup")
+int BPF_PROG(hs_no_route4, __u32 table, const struct flowi4 *flow, const void *next_hop, int error)
+{
+	if (!error || table == RT_TABLE_LOCAL)
+		return 0;
+	return hs_no_route(flow->__fl_common.flowic_proto, error);
+}
+
+SEC("tp_btf/fib6_table_lookup")
+int BPF_PROG(hs_no_route6, const struct net *net, const struct fib6_result *result, struct fib6_table *table,
+	     const struct flowi6 *flow)
+{
+	if (!(result->fib6_flags & RTF_REJECT) || table->tb6_id == RT_TABLE_LOCAL)
+		return 0;
+	return hs_no_route(flow->__fl_common.flowic_proto, -ENETUNREACH);
+}
+
+/* Inside accept() that asks for the peer's address; else getpeername() was called. */
+static __always_inline int hs_accept_names(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	const struct tcp_sock *tp = sk && ctx->protocol == IPPROTO_TCP ? bpf_skc_to_tcp_sock(sk) : NULL;
+	struct hs_sock *state;
+
+	if (!tp)
+		return HS_PASS;
+	state = hs_sock_get((const struct sock *)tp);
+	if (state && state->role == HS_ROLE_SERVER && !state->accept_ns)
+		hs_accepted((const struct sock *)tp);
+	return HS_PASS;
+}
+
+SEC("cgroup/getpeername4")
+int hs_accept_name4(struct bpf_sock_addr *ctx)
+{
+	return hs_accept_names(ctx);
+}
+
+SEC("cgroup/getpeername6")
+int hs_accept_name6(struct bpf_sock_addr *ctx)
+{
+	return hs_accept_names(ctx);
 }
 
 /* ---- syscall tracepoints ---- */
@@ -189,7 +301,7 @@ int hs_connect_exit(struct trace_event_raw_sys_exit *ctx)
 	sk = hs_fd_sock(HS_SYSCALL_ARG1(regs));
 	if (!sk || !hs_is_tcp_probed(sk) || hs_told_by_states(sk))
 		return 0;
-	return hs_connect_failed(sk, &address, ctx->ret);
+	return hs_connect_failed_to(sk, &address, ctx->ret);
 }
 
 static __always_inline int hs_accept_exited(long fd)

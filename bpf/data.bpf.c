@@ -10,9 +10,8 @@
  */
 #include "kernel.h"
 #include "hopscope/event.h"
-#include "lib/sock.bpf.h"
+#include "lib/data.bpf.h"
 
-#define HS_PASS 1
 #define HS_TCP_PSH 8
 #define HS_CHUNKS_MAX 17
 #define HS_BEFORE_MAX (256u << 10) /* so much goes unrecorded before a record tells of it */
@@ -25,7 +24,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u64);
-	__type(value, __u32); /* enum hs_watch */
+	__type(value, struct hs_wanted);
 } hs_watches SEC(".maps");
 
 /*
@@ -39,16 +38,6 @@ struct {
 	__type(key, struct hs_server);
 	__type(value, __u64);
 } hs_servers SEC(".maps");
-
-struct hs_payload {
-	__u64 cookie;
-	__u32 offset, length; /* in the packet */
-	__u32 position;       /* sequence number */
-	__u32 captured;       /* how much of it is to be recorded */
-	__u32 before;         /* how much before it was not */
-	__u8 flags;           /* of the TCP header */
-	__u8 direction;
-};
 
 /* False: no TCP payload. The packet begins with the network header (kernel/bpf/cgroup.c). */
 static __always_inline bool hs_payload_find(struct __sk_buff *skb, struct hs_payload *payload)
@@ -120,6 +109,27 @@ static __always_inline void hs_data_announce(const struct tcp_sock *tp, __u64 co
 	hs_submit(connection);
 }
 
+/*
+ * The client goes on after two calls: the agent may let the kernel follow this connection, and the sooner the less
+ * payload has to be told. Not more often than it can make use of.
+ */
+#define HS_REUSED_TURNS 3
+#define HS_WAKE_NS 5000000ull
+static __u64 hs_woken_ns;
+
+static __always_inline __u64 hs_data_flags(const struct hs_sock *state)
+{
+	__u64 now;
+
+	if (state->data.turns != HS_REUSED_TURNS)
+		return hs_ring_flags();
+	now = bpf_ktime_get_ns();
+	if (now - hs_woken_ns < HS_WAKE_NS)
+		return hs_ring_flags();
+	hs_woken_ns = now;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
 /* A record with room for SIZE bytes of payload, a power of two. */
 static __always_inline void hs_data_send_size(struct __sk_buff *skb, const struct hs_payload *payload,
 					      const struct hs_sock *state, __u32 size)
@@ -134,6 +144,7 @@ static __always_inline void hs_data_send_size(struct __sk_buff *skb, const struc
 	hs_event_init(&data->event, HS_EV_DATA, sizeof(*data) + ((captured + 7) & ~7u));
 	data->cookie = payload->cookie;
 	data->before_ns = payload->before ? state->data.before_ns : 0;
+	data->read_ns = state->data.read_ns;
 	data->position = payload->position;
 	data->before_bytes = payload->before;
 	data->length = payload->length;
@@ -145,10 +156,10 @@ static __always_inline void hs_data_send_size(struct __sk_buff *skb, const struc
 		if (bpf_skb_load_bytes(skb, payload->offset, data->bytes, (last & (size - 1)) + 1))
 			data->captured = 0;
 	}
-	hs_submit(data);
+	bpf_ringbuf_submit(data, hs_data_flags(state));
 }
 
-static __noinline int hs_data_send(struct __sk_buff *skb, const struct hs_payload *payload, const struct hs_sock *state)
+__noinline int hs_data_send(struct __sk_buff *skb, const struct hs_payload *payload, const struct hs_sock *state)
 {
 	if (!payload || !state)
 		return 0;
@@ -161,14 +172,25 @@ static __noinline int hs_data_send(struct __sk_buff *skb, const struct hs_payloa
 	return 0;
 }
 
-/* Has userspace decided how much it wants of this one? */
-static __always_inline void hs_data_ask(__u64 cookie, struct hs_sock *state)
+/*
+ * Has userspace decided how much it wants of this one? It lets us count what follows from a request on
+ * that comes when all before has been told.
+ */
+static __always_inline void hs_data_ask(const struct hs_payload *payload, struct hs_sock *state, bool may_count)
 {
-	__u32 *watch = bpf_map_lookup_elem(&hs_watches, &cookie);
+	__u64 cookie = payload->cookie;
+	struct hs_wanted *wanted = bpf_map_lookup_elem(&hs_watches, &cookie);
 
-	if (!watch)
+	if (!wanted)
 		return;
-	state->data.watch = *watch;
+	if (wanted->watch == HS_WATCH_COUNT) {
+		if (!may_count || state->data.before[0] || state->data.before[1] || state->data.begun != 3)
+			return;
+		state->data.cookie = cookie;
+		state->data.group = wanted->group;
+		state->data.stage = HS_STAGE_REST;
+	}
+	state->data.watch = wanted->watch;
 	bpf_map_delete_elem(&hs_watches, &cookie);
 }
 
@@ -212,19 +234,33 @@ static __always_inline bool hs_data_is_new(struct __sk_buff *skb, const struct t
 	return true;
 }
 
+/* A turn of the client: from here on may be counted. */
+static __always_inline bool hs_client_begins(const struct hs_payload *payload, const struct hs_sock *state)
+{
+	return state->data.turn != payload->direction + 1 &&
+	       (state->role == HS_ROLE_SERVER) == (payload->direction == HS_DIRECTION_INGRESS);
+}
+
 static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
 					 struct hs_payload *payload, struct hs_sock *state)
 {
 	__u8 direction = payload->direction & 1;
-	bool in_order = false;
+	bool in_order = false, begins;
 
 	payload->cookie = bpf_get_socket_cookie(skb);
 	if (!hs_data_is_new(skb, tp, payload, state, &in_order))
 		return;
-	if (state->data.watch == HS_WATCH_NEW)
-		hs_data_ask(payload->cookie, state);
+	begins = hs_client_begins(payload, state);
+	if (state->data.watch == HS_WATCH_NEW || begins)
+		hs_data_ask(payload, state, begins && in_order);
 	if (state->data.watch == HS_WATCH_NOTHING)
 		return;
+	if (state->data.watch == HS_WATCH_COUNT) {
+		state->data.next[direction] = payload->position; /* it is taken once more */
+		if (hs_count_take(skb, payload, state))
+			return;
+		state->data.next[direction] = payload->position + payload->length;
+	}
 	if (!state->data.turn && hs_data_is_redundant(tp, state)) {
 		state->data.watch = HS_WATCH_NOTHING;
 		return;
@@ -232,6 +268,12 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	if (!state->data.announced)
 		hs_data_announce(tp, payload->cookie, state);
 	if (state->data.turn != direction + 1) {
+		if (begins) {
+			if (state->data.turns < 255)
+				state->data.turns++;
+			state->data.read_ns = 0;
+			state->data.unread = direction == HS_DIRECTION_INGRESS;
+		}
 		state->data.turn = direction + 1;
 		state->data.left = HS_WATCH_HEAD_BYTES;
 	}
@@ -269,23 +311,25 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 
 static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction)
 {
-	struct bpf_sock *sk = skb->sk;
+	__u64 key = (__u64)skb->sk; /* of a request or in TIME_WAIT: is not among them */
 	struct hs_payload payload = { .direction = direction };
-	const struct tcp_sock *tp;
 	struct hs_sock *state;
-	__u64 key;
+	const struct tcp_sock *tp;
 
-	if (!sk || !hs_payload_find(skb, &payload))
+	if (!key || *hs_ignored_place(key) == key)
 		return HS_PASS;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk || sk->protocol != IPPROTO_TCP)
-		return HS_PASS;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return HS_PASS;
-	key = (__u64)tp;
 	state = bpf_map_lookup_elem(&hs_socks, &key);
-	if (state && state->data.watch != HS_WATCH_NOTHING && !HS_SOCK_DEAD(state) && state->handled != TCP_LISTEN)
+	if (!state || state->handled == TCP_LISTEN || HS_SOCK_DEAD(state) ||
+	    !hs_payload_find(skb, &payload))
+		return HS_PASS;
+	if (state->data.watch == HS_WATCH_NOTHING) {
+		*hs_ignored_place(key) = key;
+		return HS_PASS;
+	}
+	if (state->data.watch == HS_WATCH_COUNT && hs_count_take(skb, &payload, state))
+		return HS_PASS;
+	tp = hs_tp(skb);
+	if (tp)
 		hs_data_take(skb, tp, &payload, state);
 	return HS_PASS;
 }

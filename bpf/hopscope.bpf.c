@@ -5,8 +5,10 @@
  */
 #include "state.bpf.c"
 #include "task.bpf.c"
+#include "count.bpf.c"
 #include "tcp.bpf.c"
 #include "call.bpf.c"
 #include "drop.bpf.c"
 #include "data.bpf.c"
+#include "read.bpf.c"
 #include "snapshot.bpf.c"

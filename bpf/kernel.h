@@ -20,6 +20,8 @@
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define SOCK_STREAM 1
+#define RT_TABLE_LOCAL 255 /* include/uapi/linux/rtnetlink.h */
+#define RTF_REJECT 0x0200  /* include/uapi/linux/route.h */
 
 /* include/net/tcp_states.h */
 enum {
@@ -291,14 +293,22 @@ struct nsproxy {
 /* The system call under way; no other architecture is asked. */
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long di, si, orig_ax;
+	unsigned long di, si, ax, orig_ax;
 #define HS_SYSCALL_ARG1(REGS) ((REGS)->di)
 #define HS_SYSCALL_ARG2(REGS) ((REGS)->si)
+#define HS_SYSCALL_NUMBER(REGS) ((REGS)->orig_ax)
+#define HS_SYSCALL_RESULT(REGS) ((long)(REGS)->ax) /* on the way back to its caller */
+#define HS_SYSCALL_READ 0
+#define HS_SYSCALL_CONNECT 42
 #elif defined(__TARGET_ARCH_arm64)
 	__u64 regs[31], orig_x0;
 	__s32 syscallno;
 #define HS_SYSCALL_ARG1(REGS) ((REGS)->orig_x0) /* the result took its register */
 #define HS_SYSCALL_ARG2(REGS) ((REGS)->regs[1])
+#define HS_SYSCALL_NUMBER(REGS) ((REGS)->syscallno)
+#define HS_SYSCALL_RESULT(REGS) ((long)(REGS)->regs[0])
+#define HS_SYSCALL_READ 63
+#define HS_SYSCALL_CONNECT 203
 #endif
 };
 
@@ -323,8 +333,31 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
+struct flowi_common {
+	__u8 flowic_proto;
+};
+
+struct flowi4 {
+	struct flowi_common __fl_common;
+};
+
+struct flowi6 {
+	struct flowi_common __fl_common;
+};
+
+struct fib6_table {
+	__u32 tb6_id;
+};
+
+struct fib6_result {
+	__u32 fib6_flags; /* RTF_REJECT: no route, or one that refuses */
+};
+
 struct seq_file;
-struct bpf_map;
+
+struct bpf_map {
+	__u32 id;
+};
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
@@ -353,6 +386,17 @@ struct trace_event_raw_sys_exit {
 };
 
 #pragma clang attribute pop
+
+/* 6.18: what a map's value holds for bpf_task_work_schedule_resume_impl() (kernel/bpf/helpers.c). */
+struct bpf_task_work {
+	__u64 __opaque;
+} __attribute__((aligned(8)));
+
+typedef int (*bpf_task_work_callback_t)(struct bpf_map *map, void *key, void *value);
+
+/* Runs the callback in the task, on its way back to user space; 0 or -errno. */
+extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct bpf_task_work *work, void *map__map,
+					      bpf_task_work_callback_t callback, void *aux__prog) __ksym __weak;
 
 /* User memory layouts of connect(): not the kernel's to move. */
 struct hs_sockaddr {

@@ -34,10 +34,34 @@ static __always_inline struct hs_sock *hs_adopt(struct sock *sk, const struct tc
 
 	if (!state)
 		return NULL;
+	state->cookie = hs_cookie(sk);
 	state->retrans_base = tp->total_retrans;
 	if (bucket && bucket->fastreuse < 0)
 		state->role = HS_ROLE_CLIENT;
 	return state;
+}
+
+#define HS_REST_NS 200000000ull /* for so long nothing has come of an answer: that was it */
+
+/* The socket's entry; NULL when it has none, or one whose socket went unseen: without hook connection they all do. */
+static __always_inline struct hs_sock *hs_known(struct sock *sk)
+{
+	struct hs_sock *state = hs_sock_get(sk);
+
+	if (!state || !state->cookie || state->cookie == hs_cookie(sk))
+		return state;
+	__builtin_memset(state, 0, sizeof(*state));
+	return NULL;
+}
+
+static __always_inline void hs_snapshot_call(const struct tcp_sock *tp, struct hs_sock *state)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (state->data.stage == HS_STAGE_ANSWERED && state->data.response_end_ns + HS_REST_NS < now)
+		hs_call_settle(tp, state);
+	else if (state->data.stage == HS_STAGE_ASKED && state->data.request_ns + HS_SLOW_NS < now)
+		hs_call_waits(tp, state);
 }
 
 static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct sock *sk,
@@ -49,9 +73,11 @@ static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct 
 
 	if (!tp)
 		return;
-	state = hs_sock_get(sk);
+	state = hs_known(sk);
 	if (!state)
 		state = hs_adopt(sk, tp);
+	else if (state->data.watch == HS_WATCH_COUNT)
+		hs_snapshot_call(tp, state);
 	hs_event_init(&connection.socket.event, HS_EV_CONNECTION, sizeof(connection));
 	hs_connection_fill(&connection, sk, tp, HS_PHASE_SAMPLE, state);
 	hs_tcp_fill(&connection.tcp, tp, connection.socket.role, state);

@@ -13,6 +13,7 @@ struct hs_socks_map hs_socks SEC(".maps");
 __u64 hs_losses[HS_LOSS_MAX];
 
 __u32 hs_live; /* somebody follows the events as they happen: set by the agent */
+__u64 hs_ignored[HS_IGNORED];
 __u64 hs_sock_count; /* entries in hs_socks, dead ones included; near enough */
 
 const volatile __u64 hs_sock_bound = 512; /* above it, dead entries are swept out */

@@ -5,11 +5,13 @@
  */
 #include "kernel.h"
 #include "hopscope/event.h"
-#include "lib/sock.bpf.h"
-#include "lib/task.bpf.h"
+#include "lib/connect.bpf.h"
 
 /* Without a hook on accept() the server's end has to be announced when it is established. */
 const volatile bool hs_announce_servers;
+
+/* What connect() returns is not seen on its way back, but where a route or a permission is missing. */
+const volatile bool hs_tell_no_ports;
 
 const volatile __u32 hs_self; /* the agent's pid */
 
@@ -53,9 +55,11 @@ static __always_inline void hs_send_open(struct sock *sk, const struct tcp_sock 
 static __always_inline void hs_send_full(struct sock *sk, const struct tcp_sock *tp, __u8 phase,
 					  struct hs_sock *state)
 {
-	struct hs_ev_connection *connection =
-		hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
+	struct hs_ev_connection *connection;
 
+	if (phase == HS_PHASE_CLOSE)
+		hs_call_settle(tp, state);
+	connection = hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 	if (!connection)
 		return;
 	hs_connection_fill(connection, sk, tp, phase, state);
@@ -86,6 +90,8 @@ static __always_inline void hs_syn_sent(struct sock *sk, struct hs_sock *state)
 	state->cookie = hs_cookie(sk);
 	state->connect_sent = 1;
 	hs_own(state);
+	if (hs_tell_no_ports)
+		hs_connect_is_told(state->tid);
 }
 
 static __always_inline void hs_established(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
@@ -173,13 +179,30 @@ static __always_inline void hs_closing_at_once(const struct sock *sk, const stru
 		state->close |= HS_CLOSE_LINGER;
 }
 
+/*
+ * It never sent its SYN: the port that it was to have is in use, or none is left. connect() returns that
+ * error (EADDRNOTAVAIL, tcp_v4_connect() in net/ipv4/tcp_ipv4.c).
+ */
+static __always_inline void hs_not_sent(const struct tcp_sock *tp, struct hs_sock *state)
+{
+	struct hs_tuple tuple = {};
+
+	state->connect_sent = 0;
+	if (!hs_tell_no_ports)
+		return;
+	hs_tuple_fill(&tuple, tp);
+	__builtin_memset(tuple.local, 0, sizeof(tuple.local));
+	tuple.local_port = tp->inet_conn.icsk_inet.sk.__sk_common.skc_num;
+	hs_connect_failed(&tuple, -EADDRNOTAVAIL);
+}
+
 static __always_inline void hs_closed(struct sock *sk, const struct tcp_sock *tp, __u8 old_state,
 				      struct hs_sock *state)
 {
 	if (old_state == TCP_LISTEN)
 		hs_send_listener(sk, tp, HS_PHASE_CLOSE, state);
 	else if (old_state == TCP_SYN_SENT && !tp->segs_out)
-		state->connect_sent = 0; /* a port was missing, or in use: connect() returns that error itself */
+		hs_not_sent(tp, state);
 	else {
 		if (hs_is_in_close(sk, old_state))
 			hs_closing_at_once(sk, tp, old_state, state);
@@ -226,8 +249,13 @@ static __always_inline struct hs_sock *hs_state_for(struct sock *sk, int old_sta
 		return birth || (new_state == TCP_CLOSE && old_state != TCP_SYN_RECV) ? hs_sock_insert(sk) : NULL;
 	if (state->handled == new_state)
 		return NULL;
-	if (birth || HS_SOCK_DEAD(state))
+	if (birth || HS_SOCK_DEAD(state)) {
+		__u64 *ignored = hs_ignored_place((__u64)sk);
+
+		if (*ignored == (__u64)sk)
+			*ignored = 0;
 		__builtin_memset(state, 0, sizeof(*state)); /* of an earlier socket or connection */
+	}
 	return state;
 }
 

@@ -7,32 +7,58 @@
 
 #include "lib/emit.bpf.h"
 
-/* What we remember of a socket. */
+/*
+ * What we remember of a socket. A request and its answer are handled by two CPUs in turn: what both of them
+ * write lies in one cache line, that from role to data.response_end_ns (the kernel puts 56 bytes before the value).
+ */
 struct hs_sock {
 	__u64 start_ns;       /* SYN sent, or the child made; 0: older than the agent */
+	__u8 role;            /* enum hs_role */
+	__u8 handled;         /* the last new state that a program has handled */
+	__u8 resets_received, resets_sent;
+	__u8 connect_sent;    /* the last connect() got as far as a SYN, and its states tell how it ended */
+	__u8 close;           /* enum hs_close bits */
+	__u8 pad[2];
+	struct {              /* payload: bpf/data.bpf.c */
+		__u8 watch;       /* enum hs_watch */
+		__u8 turn;        /* direction of this turn + 1; 0: none yet */
+		__u8 begun;       /* bits: next of that direction is known */
+		__u8 announced;   /* userspace knows the connection */
+		__u8 unread;      /* of the client's turn nothing has been read */
+		__u8 body;        /* the method of the request has one */
+		__u16 status;     /* … of the answer */
+		__u32 next[2];    /* by direction: next sequence number */
+		__u32 stage;      /* enum hs_stage */
+		__u32 response_bytes; /* of its body; not counted beyond 4 GiB */
+		__u64 request_ns; /* with HS_WATCH_COUNT, the call that is under way: bpf/count.bpf.c */
+		__u64 read_ns;    /* the server's application began to read what the client says in this turn */
+		__u64 response_ns, response_end_ns;
+		/* what is written by one CPU, or seldom */
+		__u64 request_end_ns, cookie, before_ns;
+		__u32 before[2];  /* by direction: seen and not recorded */
+		__u32 left;       /* bytes of this turn that may still be recorded */
+		__u32 group, request_bytes;
+		__u8 turns;       /* of the client, while its payload is told; saturating */
+		__u8 pad[3];
+		struct hs_route route;
+	} data;
 	__u64 established_ns;
 	__u64 accept_ns;
 	__u64 closed_ns;
-	__u64 cookie;         /* of a client's socket: whose SYN it was */
+	__u64 cookie;         /* of a client's socket: whose SYN it was; of one older than the agent: whose state it is */
 	__u32 pid, tid;       /* owner: who connected or accepted; of a listener who listens */
 	__u32 closer_pid, closer_tid, closer_exit;
 	__u32 retrans[HS_RETRANSMIT_MAX]; /* segments our hooks saw; of a listener: SYN-ACKs */
 	__u32 retrans_base;   /* total_retrans when we met it, or inherited from its handshake */
 	__u32 synack_retrans_acked;
-	__u8 role;            /* enum hs_role */
-	__u8 resets_received, resets_sent;
-	__u8 connect_sent;    /* the last connect() got as far as a SYN, and its states tell how it ended */
-	__u8 handled;         /* the last new state that a program has handled */
-	__u8 close;           /* enum hs_close bits */
-	struct {              /* payload: bpf/data.bpf.c */
-		__u64 before_ns;
-		__u32 next[2], before[2]; /* by direction: next sequence number; seen and not recorded */
-		__u32 left;       /* bytes of this turn that may still be recorded */
-		__u8 turn;        /* direction of this turn + 1; 0: none yet */
-		__u8 begun;       /* bits: next of that direction is known */
-		__u8 watch;       /* enum hs_watch */
-		__u8 announced;   /* userspace knows the connection */
-	} data;
+};
+
+enum hs_stage {
+	HS_STAGE_REST,
+	HS_STAGE_ASKED,    /* a request has come, or a part of it */
+	HS_STAGE_ANSWERED, /* an answer as well, or a part of it: the next request shows that it was all */
+	HS_STAGE_TOLD,     /* the same, and it has been told already */
+	HS_STAGE_HANDED,   /* a pass has given the request back: it waits for long */
 };
 
 /*
@@ -54,6 +80,19 @@ extern __u64 hs_sock_count; /* bpf/state.bpf.c */
 extern const volatile __u64 hs_sock_bound;
 
 extern const volatile __u64 hs_tick_ns; /* length of a jiffy */
+
+#define HS_PASS 1 /* what a cgroup program returns: it only looks */
+/*
+ * Sockets whose payload is told by the other end: most of what passes, on a node whose services call one another.
+ * By address; where two share a place, the later has it, and the other is looked up.
+ */
+#define HS_IGNORED 8192
+extern __u64 hs_ignored[HS_IGNORED]; /* bpf/state.bpf.c */
+
+static __always_inline __u64 *hs_ignored_place(__u64 sk)
+{
+	return &hs_ignored[(sk >> 6 ^ sk >> 16) % HS_IGNORED];
+}
 
 #define HS_SOCK_DEAD(STATE) ((STATE)->handled == TCP_CLOSE)
 

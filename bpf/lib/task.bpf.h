@@ -35,13 +35,19 @@ static __always_inline bool hs_task_reads(void)
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
-#if defined(__TARGET_ARCH_x86)
-	return regs->orig_ax == 0;
-#elif defined(__TARGET_ARCH_arm64)
-	return regs->syscallno == 63;
+#ifdef HS_SYSCALL_NUMBER
+	return HS_SYSCALL_NUMBER(regs) == HS_SYSCALL_READ;
 #else
 	return !regs;
 #endif
+}
+
+/* As bpf_get_current_pid_tgid(), which not every kind of program may call. */
+static __always_inline __u64 hs_task_id(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return (__u64)task->tgid << 32 | (__u32)task->pid;
 }
 
 #endif

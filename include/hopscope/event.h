@@ -37,6 +37,9 @@ enum hs_event_kind {
 	HS_EV_STATUS = 13,    /* struct hs_ev_status: what a process is doing (made in userspace) */
 	HS_EV_ADDRESS = 14,   /* struct hs_ev_address: an address of this node (made in userspace) */
 	HS_EV_DATA = 15,      /* struct hs_ev_data: payload that a socket sent or got */
+	HS_EV_CALL = 16,      /* struct hs_ev_call: a call that the kernel has followed by itself */
+	HS_EV_COUNTED = 17,   /* struct hs_ev_counted: calls that the kernel has counted (made in userspace) */
+	HS_EV_LATENCIES = 18, /* struct hs_ev_latencies: how long they took, by edge (made in userspace) */
 	HS_EV_MAX,
 };
 
@@ -313,6 +316,7 @@ struct hs_ev_data {
 	struct hs_event event;
 	__u64 cookie;
 	__u64 before_ns;    /* when the last of before_bytes came; 0: there are none */
+	__u64 read_ns;      /* when the application began to read what the other side said last; 0: not known */
 	__u32 position;     /* sequence number of the segment's first byte */
 	__u32 before_bytes; /* directly before it so many were seen and not recorded */
 	__u32 length;       /* bytes of the segment (of several, as the kernel joins and splits them) */
@@ -321,7 +325,7 @@ struct hs_ev_data {
 	__u8 pad;
 	__u8 bytes[];
 };
-static_assert(sizeof(struct hs_ev_data) == 48, "hs_ev_data");
+static_assert(sizeof(struct hs_ev_data) == 56, "hs_ev_data");
 #define HS_EV_DATA_BYTES 4096 /* at most, in one record */
 
 /* How much of a connection's payload is wanted. */
@@ -330,8 +334,80 @@ enum hs_watch {
 	HS_WATCH_HEADS,  /* the first HS_WATCH_HEAD_BYTES of every turn, when the other side has spoken */
 	HS_WATCH_ALL,    /* all of it */
 	HS_WATCH_NOTHING,
+	HS_WATCH_COUNT,  /* HTTP/1 without surprises: the kernel follows its calls, and counts those that are ordinary */
 };
 #define HS_WATCH_HEAD_BYTES 4096
+
+/* What userspace has decided of a connection; of HS_WATCH_COUNT also whose calls they are. Not a record. */
+struct hs_wanted {
+	__u32 watch; /* enum hs_watch */
+	__u32 group; /* number of the edge, times two, and the minor version of HTTP/1 */
+};
+
+/*
+ * How calls are counted in the kernel. Userspace names a route by the hash of its operation and path
+ * (count.h) on an edge, and gives it a number; every answer to it that it wants to be counted has an
+ * entry of its own. What has none is told as it happens. Not records: keys and values of maps.
+ */
+struct hs_route_key {
+	__u64 hash;
+	__u32 group;
+	__u32 pad;
+};
+
+struct hs_count_key {
+	__u32 route;
+	__u32 status;
+};
+
+/* Places of a route's counters; 0: it has none. */
+#define HS_ROUTE_ANSWERS 6
+struct hs_route {
+	__u32 number;
+	__u32 edge_place;
+	struct {
+		__u16 status, place;
+	} answer[HS_ROUTE_ANSWERS];
+};
+static_assert(sizeof(struct hs_route) == 32, "hs_route");
+
+/* Counters are in arrays of so many, made as they are needed. */
+#define HS_COUNTS 64
+#define HS_COUNTS_ARRAYS 64
+#define HS_EDGE_COUNTS 16
+#define HS_EDGE_COUNTS_ARRAYS 64
+
+#define HS_COUNT_BUCKETS 14 /* upper bounds in hs_count_bound_ns[] (count.h); the last count is of what is above */
+#define HS_COUNT_SIZES 7    /* upper bounds 128 << 3 * i bytes */
+#define HS_COUNT_BINS 168   /* 8 steps to a power of two, see struct hs_rough_latency, user/model/latency.h */
+#define HS_SLOW_NS 1000000000ull /* what takes longer is never only counted */
+
+struct hs_count {
+	__u64 count, duration_ns;
+	__u64 request_bytes, response_bytes; /* bodies */
+	__u32 bucket[HS_COUNT_BUCKETS + 2];  /* the last is not used */
+	__u32 request_size[HS_COUNT_SIZES + 1], response_size[HS_COUNT_SIZES + 1]; /* of those that are not empty */
+	__u32 bin[HS_COUNT_BINS];
+};
+static_assert(sizeof(struct hs_count) == 832, "hs_count");
+
+/* Where the time of a call goes. */
+enum hs_part {
+	HS_PART_NETWORK, /* a round trip, as the kernel measures it */
+	HS_PART_QUEUE,   /* the request had arrived, and nobody had begun to read it */
+	HS_PART_SERVICE, /* from then to the first byte of the answer */
+	HS_PART_MAX,
+};
+#define HS_PART_BUCKETS 16 /* upper bounds in hs_part_bound_ns[] (count.h) */
+
+/* Of all calls of an edge that were counted: a fine distribution, see user/model/latency.h. */
+#define HS_LATENCY_COUNTED_BINS 672 /* up to HS_SLOW_NS */
+struct hs_edge_count {
+	__u64 part_ns[HS_PART_MAX];
+	__u32 part[HS_PART_MAX][HS_PART_BUCKETS + 2]; /* the last is not used */
+	__u32 bin[HS_LATENCY_COUNTED_BINS];
+};
+static_assert(sizeof(struct hs_edge_count) == 2928, "hs_edge_count");
 
 /*
  * A server that clients of a namespace reach on this node: its own end tells what they say. Not
@@ -356,10 +432,55 @@ enum hs_loss {
 	HS_LOSS_RING_ERROR,
 	HS_LOSS_RING_DROP,
 	HS_LOSS_RING_DATA,
+	HS_LOSS_RING_CALL,
 	HS_LOSS_STORAGE,  /* no memory for per-socket state: the connection is seen at its close only */
 	HS_LOSS_DROP_BURST, /* dropped packets that were too many to tell: the next HS_EV_DROP counts them */
 	HS_LOSS_MAX,
 };
+
+/* What became of a call that the kernel followed. */
+enum hs_followed {
+	HS_FOLLOWED_OVER,   /* it is answered in full */
+	HS_FOLLOWED_HANDED, /* no surprise was to come, and one has: what follows is told as payload again */
+	HS_FOLLOWED_LOST,   /* the same, and what was counted of this connection lately may be wrong */
+};
+
+struct hs_ev_call {
+	struct hs_event event;
+	__u64 cookie;
+	__u64 request_ns, request_end_ns; /* as in struct hs_call, l7/call.h */
+	__u64 read_ns;                    /* the application began to read the request; 0: not known */
+	__u64 response_ns, response_end_ns;
+	__u64 request_bytes, response_bytes;
+	__u32 route;       /* its number; 0: no call is under way */
+	__u32 position[2]; /* by direction: sequence number behind the last byte that the kernel has seen */
+	__u32 rtt_us;      /* smoothed; 0: not known */
+	__u16 status;      /* of the answer; 0: none yet */
+	__u8 what;         /* enum hs_followed */
+	__u8 pad[5];
+};
+static_assert(sizeof(struct hs_ev_call) == 104, "hs_ev_call");
+
+/* By how much one entry of the kernel's counters has grown. */
+struct hs_ev_counted {
+	struct hs_event event;
+	struct hs_count_key key;
+	struct hs_count grown;
+};
+static_assert(sizeof(struct hs_ev_counted) == 856, "hs_ev_counted");
+
+/* The same for an edge; only the bins that have grown. */
+struct hs_ev_latencies {
+	struct hs_event event;
+	__u32 edge;
+	__u32 count; /* of bins */
+	__u64 part_ns[HS_PART_MAX];
+	__u32 part[HS_PART_MAX][HS_PART_BUCKETS + 2];
+	struct hs_bin {
+		__u32 bin, grown;
+	} bins[];
+};
+static_assert(sizeof(struct hs_ev_latencies) == 264, "hs_ev_latencies");
 
 struct hs_ev_loss {
 	struct hs_event event;

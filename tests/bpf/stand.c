@@ -214,6 +214,24 @@ static void check_data(const struct hs_ev_data *data)
 		assert_int_equal(data->bytes[i], 0);
 }
 
+static void check_call(const struct hs_ev_call *call)
+{
+	static const uint8_t pad[sizeof(call->pad)];
+
+	assert_int_equal(call->event.size, sizeof(*call));
+	assert_memory_equal(call->pad, pad, sizeof(pad));
+	assert_in_range(call->what, HS_FOLLOWED_OVER, HS_FOLLOWED_LOST);
+	if (!call->route) {
+		assert_int_equal(call->request_ns, 0);
+		assert_int_equal(call->status, 0);
+	}
+	if (call->what == HS_FOLLOWED_OVER)
+		assert_true(call->status && call->response_ns >= call->request_ns &&
+			    call->response_end_ns >= call->response_ns);
+	if (call->read_ns)
+		assert_true(call->read_ns >= call->request_ns);
+}
+
 static void check_record(const struct hs_event *event)
 {
 	check_head(event);
@@ -223,6 +241,8 @@ static void check_record(const struct hs_event *event)
 		check_drop((const void *)event);
 	else if (event->kind == HS_EV_DATA)
 		check_data((const void *)event);
+	else if (event->kind == HS_EV_CALL)
+		check_call((const void *)event);
 	else if (event->kind != HS_EV_PASS && event->kind != HS_EV_LOSS)
 		check_socket((const void *)event);
 	if (event->kind == HS_EV_CONNECTION)
@@ -244,6 +264,8 @@ static bool is_ours(const struct hs_event *event)
 {
 	if (event->kind == HS_EV_DATA)
 		return is_known(((const struct hs_ev_data *)event)->cookie);
+	if (event->kind == HS_EV_CALL)
+		return is_known(((const struct hs_ev_call *)event)->cookie);
 	if (event->kind == HS_EV_PROCESS || event->kind == HS_EV_PASS)
 		return true;
 	if (event->kind == HS_EV_DROP)
@@ -451,7 +473,22 @@ void watch(const char *hooks)
 
 void want(uint64_t cookie, enum hs_watch wanted)
 {
-	hs_probe_watch(probe, cookie, wanted);
+	hs_probe_watch(probe, cookie, &(struct hs_wanted){ .watch = wanted });
+}
+
+void want_counted(uint64_t cookie, uint32_t group)
+{
+	hs_probe_watch(probe, cookie, &(struct hs_wanted){ .watch = HS_WATCH_COUNT, .group = group });
+}
+
+struct hs_counts *counters(void)
+{
+	return hs_probe_counts(probe);
+}
+
+void follow_calls(void)
+{
+	hs_probe_follow_calls(probe, true);
 }
 
 void follow(void)
@@ -564,11 +601,13 @@ int connect_to(const struct address *address, uint16_t port)
 
 int accept_from(int listener)
 {
+	struct sockaddr_storage peer; /* most servers ask for it */
+	socklen_t length = sizeof(peer);
 	struct pollfd ready = { .fd = listener, .events = POLLIN };
 	int fd;
 
 	assert_int_equal(poll(&ready, 1, 20000), 1);
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	fd = accept4(listener, (void *)&peer, &length, SOCK_CLOEXEC);
 	assert_true(fd >= 0);
 	return fd;
 }

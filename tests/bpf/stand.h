@@ -43,6 +43,9 @@ void watch_with_table(const char *hooks, uint32_t sockets); /* so many entries, 
 void watch_with_budget(const char *hooks, uint32_t drops); /* so many are told, by CPU and 100 ms */
 void follow(void); /* from now on accept() is a record of its own */
 void want(uint64_t cookie, enum hs_watch wanted); /* so much of a socket's payload */
+void want_counted(uint64_t cookie, uint32_t group); /* its calls may be followed, from the next request on */
+struct hs_counts *counters(void); /* of calls; see user/probe/counts.h */
+void follow_calls(void); /* from now on each is a record of its own */
 size_t known_sockets(void); /* entries in the table of sockets, of the whole machine */
 int unwatch(void **state); /* teardown */
 

@@ -12,6 +12,8 @@
 
 static void one_accept(const char *hooks, const struct address *address, const char *text, bool old_call)
 {
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
 	const struct hs_ev_socket *record;
 	uint64_t begin, cookie;
 	int listener, client, server;
@@ -22,7 +24,8 @@ static void one_accept(const char *hooks, const struct address *address, const c
 	listener = listen_on(address, &port, 8);
 	client = connect_to(address, port);
 	begin = now();
-	server = old_call ? accept(listener, NULL, NULL) : accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	server = old_call ? accept(listener, (void *)&peer, &length) :
+			    accept4(listener, (void *)&peer, &length, SOCK_CLOEXEC);
 	assert_true(server >= 0);
 	cookie = cookie_of(server);
 	record = await_record(HS_EV_ACCEPT, has_cookie, &cookie);
@@ -68,6 +71,51 @@ static void by_fexit_ipv6(void **state)
 {
 	(void)state;
 	one_accept("connection,accept:fexit", &v6, "::1", true);
+}
+
+static void by_cgroup(void **state)
+{
+	(void)state;
+	one_accept("connection,accept:cgroup", &v4, "127.0.0.1", false);
+}
+
+static void by_cgroup_ipv6(void **state)
+{
+	(void)state;
+	one_accept("connection,accept:cgroup", &v6, "::1", true);
+}
+
+/* Who does not ask for the address with accept() may do so later, once or often: that is told once. */
+static void by_cgroup_not_asked(void **state)
+{
+	const struct hs_ev_socket *record;
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	int listener, client, server;
+	uint64_t begin, cookie;
+	uint16_t port;
+
+	(void)state;
+	watch("connection,accept:cgroup");
+	follow();
+	listener = listen_on(&v4, &port, 8);
+	client = connect_to(&v4, port);
+	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(server >= 0);
+	cookie = cookie_of(server);
+	settle();
+	assert_int_equal(record_count(HS_EV_ACCEPT), 0);
+	assert_int_equal(getpeername(client, (void *)&peer, &length), 0); /* its own end accepts nothing */
+	begin = now();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(getpeername(server, (void *)&peer, &length), 0);
+	record = await_record(HS_EV_ACCEPT, has_cookie, &cookie);
+	assert_in_range(record->event.time_ns, begin, now());
+	settle();
+	assert_int_equal(record_count(HS_EV_ACCEPT), 1);
+	close(client);
+	close(server);
+	close(listener);
 }
 
 /* Alone, the hook only reads the cookie: there is none unless somebody else has asked for it. */
@@ -166,7 +214,7 @@ static void told_by_the_connection(const char *hooks)
 	begin = now();
 	pid = fork();
 	if (!pid)
-		_exit(accept(listener, NULL, NULL) < 0);
+		_exit(accept_from(listener) < 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	end = now();
 	assert_int_equal(status, 0);
@@ -187,6 +235,12 @@ static void told_by_the_connection_by_tracepoint(void **state)
 {
 	(void)state;
 	told_by_the_connection("connection,snapshot,accept:syscalls");
+}
+
+static void told_by_the_connection_by_cgroup(void **state)
+{
+	(void)state;
+	told_by_the_connection("connection,snapshot,accept:cgroup");
 }
 
 static void told_by_the_connection_by_fexit(void **state)
@@ -248,11 +302,15 @@ int main(void)
 		cmocka_unit_test_teardown(by_tracepoint, unwatch),
 		cmocka_unit_test_teardown(by_tracepoint_ipv6, unwatch),
 		cmocka_unit_test_teardown(by_tracepoint_of_the_old_call, unwatch),
+		cmocka_unit_test_teardown(by_cgroup, unwatch),
+		cmocka_unit_test_teardown(by_cgroup_ipv6, unwatch),
+		cmocka_unit_test_teardown(by_cgroup_not_asked, unwatch),
 		cmocka_unit_test_teardown(by_fexit, unwatch),
 		cmocka_unit_test_teardown(by_fexit_ipv6, unwatch),
 		cmocka_unit_test_teardown(alone, unwatch),
 		cmocka_unit_test_teardown(by_a_worker, unwatch),
 		cmocka_unit_test_teardown(told_by_the_connection_by_tracepoint, unwatch),
+		cmocka_unit_test_teardown(told_by_the_connection_by_cgroup, unwatch),
 		cmocka_unit_test_teardown(told_by_the_connection_by_fexit, unwatch),
 		cmocka_unit_test_teardown(not_known_yet, unwatch),
 		cmocka_unit_test_teardown(what_is_no_tcp_accept, unwatch),

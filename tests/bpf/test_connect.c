@@ -170,96 +170,36 @@ static void addresses_are_used_again(const char *hooks)
 	assert_true(known_sockets() < known + ROUNDS); /* they were: else nothing was tested */
 }
 
-#define SYSCALLS "connection,connect:syscalls"
-#define FEXIT "connection,connect:fexit"
+/* Each of these on each rung. */
+#define ON_RUNG(RUNG, TEST)                                      \
+	static void RUNG##_##TEST(void **state)                  \
+	{                                                        \
+		(void)state;                                     \
+		TEST("connection,connect:" #RUNG);               \
+	}
+#define ON_EACH_RUNG(TEST) ON_RUNG(fexit, TEST) ON_RUNG(cgroup, TEST) ON_RUNG(syscalls, TEST)
 
-static void syscalls_no_route(void **state)
-{
-	(void)state;
-	no_route(SYSCALLS);
-}
+ON_EACH_RUNG(no_route)
+ON_EACH_RUNG(denied)
+ON_EACH_RUNG(no_ports)
+ON_EACH_RUNG(not_told)
+ON_EACH_RUNG(collected)
+ON_EACH_RUNG(addresses_are_used_again)
 
-static void syscalls_denied(void **state)
-{
-	(void)state;
-	denied(SYSCALLS);
-}
-
-static void syscalls_no_ports(void **state)
-{
-	(void)state;
-	no_ports(SYSCALLS);
-}
-
-static void syscalls_not_told(void **state)
-{
-	(void)state;
-	not_told(SYSCALLS);
-}
-
-static void syscalls_collected(void **state)
-{
-	(void)state;
-	collected(SYSCALLS);
-}
-
-static void syscalls_addresses_are_used_again(void **state)
-{
-	(void)state;
-	addresses_are_used_again(SYSCALLS);
-}
-
-static void fexit_no_route(void **state)
-{
-	(void)state;
-	no_route(FEXIT);
-}
-
-static void fexit_denied(void **state)
-{
-	(void)state;
-	denied(FEXIT);
-}
-
-static void fexit_no_ports(void **state)
-{
-	(void)state;
-	no_ports(FEXIT);
-}
-
-static void fexit_not_told(void **state)
-{
-	(void)state;
-	not_told(FEXIT);
-}
-
-static void fexit_collected(void **state)
-{
-	(void)state;
-	collected(FEXIT);
-}
-
-static void fexit_addresses_are_used_again(void **state)
-{
-	(void)state;
-	addresses_are_used_again(FEXIT);
-}
+#define TESTS(TEST)                                              \
+	cmocka_unit_test_teardown(fexit_##TEST, unwatch),        \
+	cmocka_unit_test_teardown(cgroup_##TEST, unwatch),       \
+	cmocka_unit_test_teardown(syscalls_##TEST, unwatch)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(syscalls_no_route, unwatch),
-		cmocka_unit_test_teardown(syscalls_denied, unwatch),
-		cmocka_unit_test_teardown(syscalls_no_ports, unwatch),
-		cmocka_unit_test_teardown(syscalls_not_told, unwatch),
-		cmocka_unit_test_teardown(syscalls_collected, unwatch),
-		cmocka_unit_test_teardown(syscalls_addresses_are_used_again, unwatch),
-		cmocka_unit_test_teardown(fexit_no_route, unwatch),
-		cmocka_unit_test_teardown(fexit_denied, unwatch),
-		cmocka_unit_test_teardown(fexit_no_ports, unwatch),
-		cmocka_unit_test_teardown(fexit_not_told, unwatch),
-		cmocka_unit_test_teardown(fexit_collected, unwatch),
-		cmocka_unit_test_teardown(fexit_addresses_are_used_again, unwatch),
+		TESTS(no_route),
+		TESTS(denied),
+		TESTS(no_ports),
+		TESTS(not_told),
+		TESTS(collected),
+		TESTS(addresses_are_used_again),
 	};
 
 	return cmocka_run_group_tests_name("connect", tests, own_network, unwatch);

@@ -112,6 +112,37 @@ static void older_than_the_probe_ipv6(void **state)
 	older_sockets(&v6, "::1");
 }
 
+/*
+ * The kernel gives the same addresses to other sockets, and without hook connection nobody says that one
+ * has gone: what was known of it is not the next one's.
+ */
+static void addresses_are_taken_over(void **state)
+{
+	uint16_t port;
+	int listener;
+
+	(void)state;
+	unwatch(NULL);
+	listener = listen_on(&v4, &port, 4);
+	watch("snapshot");
+	for (int round = 0; round < 40; round++) {
+		int client = connect_to(&v4, port), server = accept_from(listener);
+		uint64_t client_cookie = cookie_of(client), server_cookie = cookie_of(server);
+		const struct hs_ev_connection *record;
+
+		pass();
+		record = find_record(HS_EV_CONNECTION, is_sample, &client_cookie);
+		assert_non_null(record);
+		assert_int_equal(record->socket.role, HS_ROLE_CLIENT);
+		record = find_record(HS_EV_CONNECTION, is_sample, &server_cookie);
+		assert_non_null(record);
+		assert_int_equal(record->socket.role, HS_ROLE_UNKNOWN);
+		close(round % 2 ? client : server);
+		close(round % 2 ? server : client);
+	}
+	close(listener);
+}
+
 /* What the hooks know of a socket, its samples tell too. */
 static void younger_than_the_probe(void **state)
 {
@@ -409,6 +440,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(older_than_the_probe, unwatch),
 		cmocka_unit_test_teardown(older_than_the_probe_ipv6, unwatch),
+		cmocka_unit_test_teardown(addresses_are_taken_over, unwatch),
 		cmocka_unit_test_teardown(younger_than_the_probe, unwatch),
 		cmocka_unit_test_teardown(the_thread_that_accepted, unwatch),
 		cmocka_unit_test_teardown(duplicated_descriptors, unwatch),

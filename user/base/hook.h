@@ -8,10 +8,11 @@
 #define HS_HOOK_RUNGS 3
 
 struct hs_hook_rung {
-	const char *name;   /* "fexit", "syscalls", "tp_btf", "iter" */
+	const char *name;   /* "fexit", "cgroup", "syscalls", "tp_btf", "iter" */
 	bool tried;
 	int error;          /* -errno of the refusal, 0 */
 	char refusal[256];  /* the kernel's own words, "" when it was not refused */
+	const char *misses; /* what a better rung would see, a phrase; NULL: nothing */
 };
 
 struct hs_hook_status {

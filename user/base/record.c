@@ -19,6 +19,9 @@ static const unsigned short minimum[HS_EV_MAX] = {
 	[HS_EV_STATUS] = sizeof(struct hs_ev_status),
 	[HS_EV_ADDRESS] = sizeof(struct hs_ev_address),
 	[HS_EV_DATA] = sizeof(struct hs_ev_data),
+	[HS_EV_CALL] = sizeof(struct hs_ev_call),
+	[HS_EV_COUNTED] = sizeof(struct hs_ev_counted),
+	[HS_EV_LATENCIES] = sizeof(struct hs_ev_latencies),
 };
 
 int hs_record_check(const struct hs_event *event, size_t size)
@@ -36,6 +39,12 @@ int hs_record_check(const struct hs_event *event, size_t size)
 		if (data->captured > data->length || data->captured > event->size - sizeof(*data))
 			return -EBADMSG;
 	}
+	if (event->kind == HS_EV_LATENCIES) {
+		const struct hs_ev_latencies *latencies = (const void *)event;
+
+		if (latencies->count > (event->size - sizeof(*latencies)) / sizeof(latencies->bins[0]))
+			return -EBADMSG;
+	}
 	return 0;
 }
 
@@ -49,6 +58,7 @@ static const char *const loss_names[HS_LOSS_MAX] = {
 	[HS_LOSS_RING_ERROR] = "ring_error",
 	[HS_LOSS_RING_DROP] = "ring_drop",
 	[HS_LOSS_RING_DATA] = "ring_data",
+	[HS_LOSS_RING_CALL] = "ring_call",
 	[HS_LOSS_STORAGE] = "socket_storage",
 	[HS_LOSS_DROP_BURST] = "drop_burst",
 };

@@ -60,6 +60,13 @@ static void put_title(const struct pen *pen, const json_t *status)
 	fputc('\n', pen->out);
 }
 
+static void put_more(const struct pen *pen, const char *line)
+{
+	fprintf(pen->out, "%12s", "");
+	put(pen, HS_DIM, 0, line);
+	fputc('\n', pen->out);
+}
+
 /* The kernel's own words, on a line of their own however long they are. */
 static void put_refusal(const struct pen *pen, const json_t *rung)
 {
@@ -70,9 +77,19 @@ static void put_refusal(const struct pen *pen, const json_t *rung)
 		return;
 	snprintf(line, sizeof(line), "%.40s refused: %.40s%s%.380s", hs_doc_text(rung, "rung"),
 		 error, *error && *words ? ": " : "", words);
-	fprintf(pen->out, "%12s", "");
-	put(pen, HS_DIM, 0, line);
-	fputc('\n', pen->out);
+	put_more(pen, line);
+}
+
+/* Attached by less than the best rung: what that costs. */
+static void put_misses(const struct pen *pen, const json_t *rung)
+{
+	const char *misses = hs_doc_text(rung, "misses");
+	char line[TEXT_LEN];
+
+	if (!*misses)
+		return;
+	snprintf(line, sizeof(line), "%.40s does not see: %.400s", hs_doc_text(rung, "rung"), misses);
+	put_more(pen, line);
 }
 
 static void put_hook(const struct pen *pen, const json_t *hook)
@@ -82,13 +99,16 @@ static void put_hook(const struct pen *pen, const json_t *hook)
 	char what[TEXT_LEN];
 	size_t i;
 
-	snprintf(what, sizeof(what), attached ? "%-8.40s  %.400s" : "%-8.40s  lost: %.400s",
+	snprintf(what, sizeof(what), attached ? "%-10.40s  %.400s" : "%-10.40s  lost: %.400s",
 		 attached ? hs_doc_text(hook, "rung") : "-",
 		 hs_doc_text(hook, attached ? "gives" : "lost"));
 	put_line(pen, attached ? HS_GOOD : HS_BAD, attached ? "attached" : "missing",
 		 hs_doc_text(hook, "hook"), what);
-	json_array_foreach(ladder, i, rung)
+	json_array_foreach(ladder, i, rung) {
 		put_refusal(pen, rung);
+		if (attached && !strcmp(hs_doc_text(rung, "rung"), hs_doc_text(hook, "rung")))
+			put_misses(pen, rung);
+	}
 }
 
 static void put_capability(const struct pen *pen, const json_t *capability)

@@ -27,6 +27,8 @@
 #define FRESH_SHARE 20
 #define FRESH_MIN_NS (50 * HS_NS_PER_MS)
 
+#define COUNTS_NS (HS_NS_PER_SEC / 2) /* the kernel's counters of calls: so often at least */
+
 /* The counters of all network namespaces: so often at most, and in this share of the time. */
 #define COUNTERS_NS (5 * HS_NS_PER_SEC)
 #define COUNTERS_SHARE 500
@@ -50,6 +52,7 @@ struct hs_engine {
 	size_t extra_count;
 	uint64_t pass_ns, pass_cost_ns; /* when the last pass began, what it took */
 	uint64_t tick_ns;
+	uint64_t counts_ns; /* when the kernel's counters of calls were read last */
 	uint64_t counters_ns, counters_cost_ns; /* the same for a reading of all counters */
 	struct allowance {
 		uint64_t since_ns;
@@ -143,12 +146,44 @@ static void ask_status(void *arg, uint32_t pid)
 		feed(engine, &status.event);
 }
 
-static void watch(void *arg, uint64_t cookie, enum hs_watch wanted)
+static void watch(void *arg, uint64_t cookie, const struct hs_wanted *wanted)
 {
 	struct hs_engine *engine = arg;
 
 	hs_probe_watch(engine->probe, cookie, wanted);
 }
+
+static void count_route(void *arg, const struct hs_route_key *key, uint32_t number, bool counts)
+{
+	struct hs_engine *engine = arg;
+
+	hs_counts_route(hs_probe_counts(engine->probe), key, number, counts);
+}
+
+static void count_answer(void *arg, const struct hs_count_key *key)
+{
+	struct hs_engine *engine = arg;
+
+	hs_counts_answer(hs_probe_counts(engine->probe), key);
+}
+
+static void count_edge(void *arg, uint32_t number, bool counts)
+{
+	struct hs_engine *engine = arg;
+
+	hs_counts_edge(hs_probe_counts(engine->probe), number, counts);
+}
+
+static void follow_calls(void *arg, bool follows)
+{
+	struct hs_engine *engine = arg;
+
+	hs_probe_follow_calls(engine->probe, follows);
+}
+
+static const struct hs_counting counting = {
+	.route = count_route, .answer = count_answer, .edge = count_edge, .follow = follow_calls,
+};
 
 static void server_is_here(void *arg, const struct hs_server *server)
 {
@@ -248,11 +283,21 @@ static uint64_t fresh_interval(const struct hs_engine *engine)
 	return bound > FRESH_MIN_NS ? bound : FRESH_MIN_NS;
 }
 
+/* What the kernel has counted by itself. */
+static void read_counts(struct hs_engine *engine, uint64_t now, uint64_t interval)
+{
+	if (now - engine->counts_ns < interval)
+		return;
+	engine->counts_ns = now;
+	hs_counts_read(hs_probe_counts(engine->probe), now, on_record, engine);
+}
+
 static void catch_up(struct hs_engine *engine, uint64_t interval)
 {
 	uint64_t now = hs_monotonic_ns();
 
 	hs_probe_drain(engine->probe, on_record, engine);
+	read_counts(engine, now, interval < COUNTS_NS ? interval : COUNTS_NS);
 	if (!engine->pass_ns || now - engine->pass_ns >= interval) {
 		pass(engine, now);
 		hs_probe_drain(engine->probe, on_record, engine);
@@ -418,11 +463,13 @@ int hs_engine_open(const struct hs_engine_config *config, struct hs_engine **out
 	engine->config.model.ask_counters = ask_counters;
 	engine->config.model.ask_status = ask_status;
 	engine->config.model.watch = watch;
+	engine->config.model.counting = &counting;
 	engine->config.model.server_is_here = server_is_here;
 	engine->config.model.introduce_arg = engine;
 	engine->config.model.node = hs_node_name();
 	engine->model = hs_model_new(&engine->config.model);
-	error = engine->model ? hs_probe_open(&config->probe, &engine->probe, message, size) : -ENOMEM;
+	engine->config.probe.routes = 2 * engine->config.model.max_routes;
+	error = engine->model ? hs_probe_open(&engine->config.probe, &engine->probe, message, size) : -ENOMEM;
 	if (error == -EPERM || error == -EACCES)
 		explain_refusal(message, size);
 	if (error) {
@@ -439,8 +486,8 @@ void hs_engine_close(struct hs_engine *engine)
 {
 	if (!engine)
 		return;
+	hs_model_free(engine->model); /* it tells the probe what need not be counted any more */
 	hs_probe_close(engine->probe);
-	hs_model_free(engine->model);
 	pthread_mutex_destroy(&engine->mutex);
 	free(engine);
 }

@@ -170,6 +170,13 @@ static void put_durations(struct hs_json *json, const struct hs_edge *edge)
 	hs_json_put_histogram(json, "rtt", &edge->rtt, &hs_buckets_rtt);
 }
 
+static void put_parts(struct hs_json *json, const struct hs_edge *edge)
+{
+	hs_json_put_histogram(json, "network_duration", &edge->parts[HS_PART_NETWORK], &hs_buckets_part);
+	hs_json_put_histogram(json, "queue_duration", &edge->parts[HS_PART_QUEUE], &hs_buckets_part);
+	hs_json_put_histogram(json, "service_duration", &edge->parts[HS_PART_SERVICE], &hs_buckets_part);
+}
+
 static void put_rates(struct hs_json *json, const struct hs_edge_rates *rates)
 {
 	hs_json_open(json, "rates", '{');
@@ -197,6 +204,8 @@ static void put_edge(struct hs_json *json, const struct hs_view *view, const str
 	put_totals(json, edge);
 	put_durations(json, edge);
 	hs_json_put_calls(json, edge);
+	if (edge->call_count)
+		put_parts(json, edge);
 	put_rates(json, &edge->rates);
 	hs_json_close(json, '}');
 }

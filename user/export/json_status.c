@@ -10,6 +10,7 @@ static void put_rung(struct hs_json *json, const struct hs_hook_rung *rung)
 	hs_json_put_bool(json, "tried", rung->tried);
 	hs_json_put_errno(json, "error", -rung->error);
 	hs_json_put_known_text(json, "refusal", rung->refusal);
+	hs_json_put_known_text(json, "misses", rung->misses);
 	hs_json_close(json, '}');
 }
 

@@ -64,6 +64,16 @@ static const struct hs_family families[] = {
 	  "Smoothed round-trip time of connections, when sampled and at their close.",
 	  hs_write_histograms, EDGE_HISTOGRAM(rtt, hs_buckets_rtt) },
 
+	{ "hopscope_network_duration_seconds", &histogram, "seconds",
+	  "Of an answered call: a round trip between its two ends.", hs_write_histograms,
+	  EDGE_HISTOGRAM(parts[HS_PART_NETWORK], hs_buckets_part) },
+	{ "hopscope_queue_duration_seconds", &histogram, "seconds",
+	  "Of an answered call: the request had arrived, and its server had not begun to read it.", hs_write_histograms,
+	  EDGE_HISTOGRAM(parts[HS_PART_QUEUE], hs_buckets_part) },
+	{ "hopscope_service_duration_seconds", &histogram, "seconds",
+	  "Of an answered call: from when its server began to read it to the first byte of the answer.",
+	  hs_write_histograms, EDGE_HISTOGRAM(parts[HS_PART_SERVICE], hs_buckets_part) },
+
 	{ "http_server_request_duration_seconds", &histogram, "seconds",
 	  "HTTP requests as the server has them, to the last byte of the answer.", hs_write_call_durations,
 	  CALLS(HTTP_SERVER) },

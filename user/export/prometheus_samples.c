@@ -271,6 +271,9 @@ static const char *const event_kinds[] = {
 	[HS_EV_STATUS] = "status",
 	[HS_EV_ADDRESS] = "address",
 	[HS_EV_DATA] = "data",
+	[HS_EV_CALL] = "call",
+	[HS_EV_COUNTED] = "counted",
+	[HS_EV_LATENCIES] = "latencies",
 };
 static_assert(ARRAY_LEN(event_kinds) == HS_EV_MAX, "event_kinds");
 

@@ -25,12 +25,15 @@ enum hs_call_end {
 struct hs_call {
 	uint64_t request_ns, request_end_ns;   /* first and last byte of the request */
 	uint64_t response_ns, response_end_ns; /* … of the response; 0: none came */
+	uint64_t read_ns;                  /* the server's application began to read the request; 0: not known */
+	uint32_t rtt_us;                   /* a round trip between the two, smoothed; 0: not known */
 	uint64_t request_bytes, response_bytes; /* bodies where the protocol has such, else whole messages */
 	uint64_t timeout_ns;               /* how long the client said it would wait (grpc-timeout); 0: it did not say */
 	uint32_t id;                       /* by which the protocol names it; 0 where answers come in order */
 	int32_t status;                    /* HTTP status, gRPC status, DNS rcode; -1: none */
 	enum hs_call_end end;
 	bool failed;                       /* by the protocol's own rules, seen from the server: HTTP 5xx, an SQL error */
+	bool counted;                      /* the kernel followed it: target is its route */
 	bool rpc;                          /* gRPC over HTTP/2: target is package.Service/Method, status the gRPC one */
 	char operation[HS_OPERATION_LEN];  /* HTTP method, SQL operation, Redis command; upper case. "" not known */
 	char target[HS_TARGET_LEN];        /* path without query, table, RPC method, DNS name; never a value. "" not known */

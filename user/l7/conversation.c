@@ -439,6 +439,17 @@ static bool take_turn(struct hs_conversation *c, enum hs_side from)
 	return turn;
 }
 
+/* Of the requests that had come by then. Those before the newest that is known are known. */
+static void note_read(struct hs_conversation *c, uint64_t read_ns)
+{
+	for (struct hs_call *call = hs_call_newest(c); call && !call->read_ns; call = call->prev) {
+		if (call->request_ns <= read_ns)
+			call->read_ns = read_ns;
+		if (call == c->calls)
+			break;
+	}
+}
+
 static void take(struct hs_conversation *c, enum hs_side from, const struct hs_piece *piece, bool turn)
 {
 	struct side *side = &c->side[from];
@@ -478,6 +489,8 @@ void hs_conversation_feed(struct hs_conversation *c, const struct hs_segment *se
 	if (c->ignored || !segment->length || segment->captured > segment->length)
 		return;
 	turn = take_turn(c, segment->from);
+	if (segment->from == HS_SERVER && segment->read_ns)
+		note_read(c, segment->read_ns);
 	if (hs_stream_feed(stream, segment->position, &piece))
 		take(c, segment->from, &piece, turn);
 	while (!c->ignored && hs_stream_next(stream, &piece))
@@ -486,6 +499,46 @@ void hs_conversation_feed(struct hs_conversation *c, const struct hs_segment *se
 	if (missing) {
 		count(c, HS_L7_LOSS_SEGMENTS, 1);
 		lose(c, segment->from, missing);
+	}
+}
+
+/* ---- followed by somebody else ---- */
+
+static bool rests(const struct side *side)
+{
+	return !side->filled && !side->skip && !side->lost && !side->stream.ahead_count;
+}
+
+bool hs_conversation_is_at_rest(const struct hs_conversation *c)
+{
+	return c->protocol && c->protocol->is_at_rest && !c->ignored && !c->calls && rests(&c->side[HS_CLIENT]) &&
+	       rests(&c->side[HS_SERVER]) && c->protocol->is_at_rest((struct hs_conversation *)c);
+}
+
+void hs_conversation_resume(struct hs_conversation *c, const uint32_t position[HS_SIDES], const struct hs_call *call)
+{
+	struct hs_call *asked;
+
+	for (int from = 0; from < HS_SIDES; from++) {
+		struct hs_stream *stream = &c->side[from].stream;
+
+		hs_stream_free(stream);
+		*stream = (struct hs_stream){ .started = true, .next = position[from] };
+		empty(c, &c->side[from]);
+		c->side[from].lost = false;
+	}
+	forget_calls(c);
+	c->spoken = false;
+	if (!c->protocol || !set_protocol(c, c->protocol) || !call)
+		return;
+	asked = hs_call_begin(c, 0, call->request_ns);
+	if (asked) {
+		struct hs_call links = *asked;
+
+		*asked = *call;
+		asked->prev = links.prev;
+		asked->next = links.next;
+		memset(asked->parser, 0, sizeof(asked->parser));
 	}
 }
 

@@ -32,6 +32,7 @@ struct hs_segment {
 	uint32_t captured;     /* how many of them are in bytes: the head */
 	const uint8_t *bytes;
 	uint64_t time_ns;
+	uint64_t read_ns; /* since when the other side's application has read what came before; 0: not known */
 };
 
 /*
@@ -46,6 +47,16 @@ void hs_conversation_feed(struct hs_conversation *c, const struct hs_segment *se
 
 /* The connection has closed: what is under way is reported as unanswered. */
 void hs_conversation_end(struct hs_conversation *c, uint64_t time_ns);
+
+/*
+ * Nothing is under way, and the protocol is one that another may follow from here, without the payload.
+ */
+bool hs_conversation_is_at_rest(const struct hs_conversation *c);
+/*
+ * The other has done so, and it goes on here: at these sequence numbers by side, with a request asked in
+ * full and not answered; or with NULL. call is borrowed, its links and private parts mean nothing.
+ */
+void hs_conversation_resume(struct hs_conversation *c, const uint32_t position[HS_SIDES], const struct hs_call *call);
 
 /* NULL: not known (yet). */
 const struct hs_protocol *hs_conversation_protocol(const struct hs_conversation *c);

@@ -438,6 +438,13 @@ static void end(struct hs_conversation *c, uint64_t time_ns)
 		end_message(c, HS_SERVER, time_ns);
 }
 
+static bool is_at_rest(struct hs_conversation *c)
+{
+	const struct http1 *http = hs_conversation_state(c);
+
+	return http->phase[HS_CLIENT] == PHASE_HEAD && http->phase[HS_SERVER] == PHASE_HEAD;
+}
+
 /* A request line: a method that we know, and a target that HTTP has. */
 static enum hs_match match_request(const uint8_t *bytes, size_t length)
 {
@@ -483,4 +490,5 @@ const struct hs_protocol hs_protocol_http1 = {
 	.feed = feed,
 	.skipped = skipped,
 	.end = end,
+	.is_at_rest = is_at_rest,
 };

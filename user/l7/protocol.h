@@ -78,6 +78,8 @@ struct hs_protocol {
 	void (*lost)(struct hs_conversation *c, enum hs_side from);
 	/* The connection closed; calls that are left over are reported by the conversation. May be NULL. */
 	void (*end)(struct hs_conversation *c, uint64_t time_ns);
+	/* Is the parser between messages, on both sides? NULL: nobody else can follow this protocol. */
+	bool (*is_at_rest)(struct hs_conversation *c);
 	/* Free what state points to; not state itself. May be NULL. */
 	void (*free)(void *state);
 };

@@ -20,8 +20,9 @@ static uint64_t duration_of(const struct hs_model *model, const struct hs_call *
 
 /* ---- kinds of calls ---- */
 
-static void route_of(const struct hs_model *model, const struct hs_call *call, char *route)
+void hs_route_of_call(const struct hs_model *model, const struct hs_call *call, char route[HS_ROUTE_LEN])
 {
+	memset(route, 0, HS_ROUTE_LEN);
 	if (call->target[0] == '/' && !call->rpc) {
 		if (!hs_route_patterns_match(model->config.routes, call->target, route))
 			hs_route_of_path(call->target, route, HS_ROUTE_LEN);
@@ -67,12 +68,30 @@ static struct hs_calls *get(struct hs_model *model, struct hs_edge *edge, struct
 	return calls || model->route_count >= 2 * model->config.max_routes ? calls : make(model, edge, key);
 }
 
-static void count(struct hs_edge *edge, const struct hs_call *call, uint64_t duration_ns)
+static void add_part(struct hs_edge *edge, enum hs_part part, uint64_t from_ns, uint64_t to_ns)
+{
+	if (to_ns >= from_ns)
+		hs_histogram_add(&edge->parts[part], &hs_buckets_part, (to_ns - from_ns) / 1e9);
+}
+
+/* Where its time went. Queue and service are seen where the server is. */
+static void count_parts(struct hs_edge *edge, const struct hs_call *call, uint32_t rtt_us)
+{
+	if (rtt_us)
+		add_part(edge, HS_PART_NETWORK, 0, rtt_us * 1000ull);
+	if (!call->read_ns)
+		return;
+	add_part(edge, HS_PART_QUEUE, call->request_ns, call->read_ns);
+	add_part(edge, HS_PART_SERVICE, call->read_ns, call->response_ns);
+}
+
+static void count(struct hs_edge *edge, const struct hs_call *call, uint64_t duration_ns, uint32_t rtt_us)
 {
 	edge->call_count++;
 	edge->call_failures += call->failed || call->end != HS_CALL_ANSWERED;
 	if (call->end != HS_CALL_ANSWERED)
 		return;
+	count_parts(edge, call, rtt_us);
 	if (!edge->call_latency)
 		edge->call_latency = calloc(1, sizeof(*edge->call_latency));
 	if (edge->call_latency)
@@ -141,6 +160,8 @@ uint64_t hs_model_request_end(const struct hs_model *model)
 void hs_model_follow_requests(struct hs_model *model, bool follows)
 {
 	model->requests_followed = follows;
+	if (model->config.counting && model->config.counting->follow)
+		model->config.counting->follow(model->config.introduce_arg, follows);
 }
 
 void hs_requests_free(struct hs_model *model)
@@ -169,7 +190,7 @@ void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum
 	memcpy(key.operation, call->operation, sizeof(key.operation));
 	memcpy(key.error, call->error, sizeof(key.error));
 	memcpy(key.version, call->version, sizeof(key.version));
-	route_of(model, call, key.route);
+	hs_route_of_call(model, call, key.route);
 	key.status = call->status;
 	key.end = call->end;
 	key.seen_at = seen_at;
@@ -178,11 +199,24 @@ void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum
 	calls = get(model, connection->edge, &key);
 	if (calls)
 		hs_calls_measure(calls, call, duration_ns);
+	if (calls && !call->counted)
+		hs_counted_learn(model, connection->edge, call, &calls->key);
 	if (protocol->kind != HS_PROTOCOL_TLS)
-		count(connection->edge, call, duration_ns);
+		count(connection->edge, call, duration_ns,
+		      call->rtt_us ? call->rtt_us : connection->end[seen_at].tcp.srtt_us);
 	connection->edge->last_seen_ns = model->now_ns;
 	if (is_kept(model, call, duration_ns))
 		keep(model, connection, seen_at, &key, call, duration_ns);
+}
+
+void hs_calls_grow(struct hs_model *model, struct hs_edge *edge, struct hs_calls_key *key, const struct hs_count *grown)
+{
+	struct hs_calls *calls = get(model, edge, key);
+
+	if (calls)
+		hs_calls_measure_many(calls, grown);
+	edge->call_count += grown->count;
+	edge->last_seen_ns = model->now_ns;
 }
 
 void hs_calls_free(struct hs_model *model, struct hs_edge *edge)

@@ -30,6 +30,7 @@ static struct hs_edge *make(struct hs_model *model, struct hs_workload *client, 
 	edge->key.server = hs_workload_ref(server);
 	edge->key.server_port = port;
 	edge->first_seen_ns = model->now_ns;
+	edge->number = ++model->edge_number;
 	HASH_ADD(hh, model->edges, key, sizeof(edge->key), edge);
 	return edge;
 }
@@ -63,6 +64,7 @@ static void forget(struct hs_model *model, struct hs_edge *edge)
 	HASH_DEL(model->edges, edge);
 	hs_workload_unref(model, edge->key.client);
 	hs_workload_unref(model, edge->key.server);
+	hs_counted_forget(model, edge);
 	hs_calls_free(model, edge);
 	free(edge->failures.kinds);
 	free(edge->connection_failures.kinds);

@@ -242,6 +242,21 @@ static void add_end(struct hs_finding *finding, const struct hs_case *c, enum hs
 	add_count(finding, "oom_killed", side, !!(end->closer_exit & HS_CLOSER_OOM));
 }
 
+/* What somebody waits for an answer to. */
+static void add_pending(struct hs_finding *finding, const struct hs_case *c)
+{
+	const struct hs_call *call = hs_talk_pending(c->connection);
+	char route[HS_ROUTE_LEN], text[HS_OPERATION_LEN + HS_ROUTE_LEN];
+
+	if (!call)
+		return;
+	hs_route_of_call(c->model, call, route);
+	snprintf(text, sizeof(text), "%s%s%s", call->operation, *call->operation && *route ? " " : "", route);
+	if (*text)
+		add_text(finding, "pending_request", HS_SERVER, text);
+	add_number(finding, "pending_for", HS_SERVER, HS_EVIDENCE_SECONDS, hs_seconds(call->request_ns, c->model->now_ns));
+}
+
 static void add_status(struct hs_finding *finding, const struct hs_case *c)
 {
 	char state[2] = "";
@@ -257,6 +272,7 @@ static void add_status(struct hs_finding *finding, const struct hs_case *c)
 static void collect_evidence(struct hs_finding *finding, const struct hs_case *c)
 {
 	finding->evidence_count = 0;
+	add_pending(finding, c);
 	add_drops(finding, c, HS_CLIENT);
 	add_drops(finding, c, HS_SERVER);
 	add_handshake(finding, c);

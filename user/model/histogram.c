@@ -29,6 +29,12 @@ const struct hs_buckets hs_buckets_call = {
 	.bound = { 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10 },
 };
 
+const struct hs_buckets hs_buckets_part = {
+	.count = 16,
+	.bound = { 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+		   2.5, 10 },
+};
+
 const struct hs_buckets hs_buckets_db = {
 	.count = 9,
 	.bound = { 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10 },

@@ -17,6 +17,7 @@ struct hs_buckets {
 extern const struct hs_buckets hs_buckets_handshake;  /* SYN to established, and established to accept() */
 extern const struct hs_buckets hs_buckets_connection; /* life of a connection */
 extern const struct hs_buckets hs_buckets_rtt;
+extern const struct hs_buckets hs_buckets_part; /* of a call: network, queue, service */
 extern const struct hs_buckets hs_buckets_call; /* as the semantic conventions advise for HTTP and RPC */
 extern const struct hs_buckets hs_buckets_db;   /* … and for databases */
 extern const struct hs_buckets hs_buckets_body; /* bytes: they advise none */

@@ -3,22 +3,15 @@
 
 #include <math.h>
 
-#define UNIT_SHIFT 5 /* a step of the first power is 32 ns */
-#define STEP_SHIFT 5
-#define ROUGH_STEP_SHIFT 3
-#define ROUGH_UNIT_SHIFT (UNIT_SHIFT + STEP_SHIFT - ROUGH_STEP_SHIFT) /* its powers begin at the same times */
+#include "hopscope/count.h"
 
-static unsigned bin_of(uint64_t ns, unsigned unit_shift, unsigned step_shift)
+static_assert(HS_LATENCY_STEPS == 1 << HS_LATENCY_STEP_SHIFT && HS_ROUGH_STEPS == 1 << HS_ROUGH_STEP_SHIFT, "steps");
+
+static unsigned bin_of(uint64_t ns, unsigned unit_shift, unsigned step_shift, unsigned bins)
 {
-	uint64_t units = ns >> unit_shift, steps = 1u << step_shift;
-	unsigned power;
-	uint64_t bin;
+	unsigned bin = hs_latency_bin_of(ns, unit_shift, step_shift);
 
-	if (units < steps)
-		return units;
-	power = 63 - __builtin_clzll(units) - step_shift;
-	bin = (power + 1) * steps + ((units >> power) & (steps - 1));
-	return bin < steps * (HS_LATENCY_POWERS + 1) ? bin : steps * (HS_LATENCY_POWERS + 1) - 1;
+	return bin < bins ? bin : bins - 1;
 }
 
 /* The lower bound of a step. */
@@ -27,13 +20,13 @@ static double bound(unsigned bin)
 	unsigned power = bin / HS_LATENCY_STEPS, step = bin % HS_LATENCY_STEPS;
 
 	if (!power)
-		return ldexp(step, UNIT_SHIFT);
-	return ldexp(HS_LATENCY_STEPS + step, UNIT_SHIFT + power - 1);
+		return ldexp(step, HS_LATENCY_UNIT_SHIFT);
+	return ldexp(HS_LATENCY_STEPS + step, HS_LATENCY_UNIT_SHIFT + power - 1);
 }
 
 void hs_latency_add(struct hs_latency *latency, uint64_t ns)
 {
-	latency->count[bin_of(ns, UNIT_SHIFT, STEP_SHIFT)]++;
+	latency->count[bin_of(ns, HS_LATENCY_UNIT_SHIFT, HS_LATENCY_STEP_SHIFT, HS_LATENCY_BINS)]++;
 	latency->total++;
 }
 
@@ -46,7 +39,7 @@ void hs_latency_merge(struct hs_latency *sum, const struct hs_latency *other)
 
 void hs_rough_latency_add(struct hs_rough_latency *latency, uint64_t ns)
 {
-	latency->count[bin_of(ns, ROUGH_UNIT_SHIFT, ROUGH_STEP_SHIFT)]++;
+	latency->count[bin_of(ns, HS_ROUGH_UNIT_SHIFT, HS_ROUGH_STEP_SHIFT, HS_ROUGH_BINS)]++;
 }
 
 /* Into the middle of the steps that one of its steps spans. */

@@ -44,6 +44,35 @@ void hs_calls_measure(struct hs_calls *calls, const struct hs_call *call, uint64
 		measure_latency(calls, duration_ns);
 }
 
+static void grow_sizes(struct hs_histogram *sizes, const uint32_t *grown, uint64_t bytes)
+{
+	for (unsigned i = 0; i < HS_COUNT_SIZES; i++)
+		sizes->count[i] += grown[i];
+	sizes->count[HS_HISTOGRAM_BUCKETS] += grown[HS_COUNT_SIZES];
+	sizes->sum += bytes;
+}
+
+void hs_calls_measure_many(struct hs_calls *calls, const struct hs_count *grown)
+{
+	calls->count += grown->count;
+	calls->request_bytes += grown->request_bytes;
+	calls->response_bytes += grown->response_bytes;
+	for (unsigned i = 0; i < HS_COUNT_BUCKETS; i++)
+		calls->duration.count[i] += grown->bucket[i];
+	calls->duration.count[HS_HISTOGRAM_BUCKETS] += grown->bucket[HS_COUNT_BUCKETS];
+	calls->duration.sum += grown->duration_ns / 1e9;
+	if (!calls->bodies && (grown->request_bytes || grown->response_bytes))
+		calls->bodies = calloc(1, sizeof(*calls->bodies));
+	if (calls->bodies) {
+		grow_sizes(&calls->bodies->request, grown->request_size, grown->request_bytes);
+		grow_sizes(&calls->bodies->response, grown->response_size, grown->response_bytes);
+	}
+	if (!calls->latency)
+		calls->latency = calloc(1, sizeof(*calls->latency));
+	for (unsigned i = 0; calls->latency && i < HS_COUNT_BINS; i++)
+		calls->latency->count[i] += grown->bin[i];
+}
+
 void hs_calls_free_measures(struct hs_calls *calls)
 {
 	free(calls->bodies);

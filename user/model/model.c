@@ -125,6 +125,12 @@ static int dispatch(struct hs_model *model, const struct hs_event *event)
 		return 0;
 	case HS_EV_DATA:
 		return hs_data_feed(model, (const void *)event);
+	case HS_EV_CALL:
+		return hs_call_feed(model, (const void *)event);
+	case HS_EV_COUNTED:
+		return hs_counted_feed(model, (const void *)event);
+	case HS_EV_LATENCIES:
+		return hs_latencies_feed(model, (const void *)event);
 	case HS_EV_MAX:
 		break;
 	}

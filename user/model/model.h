@@ -23,6 +23,18 @@
 
 struct hs_model;
 
+/* What the kernel may count by itself: see include/hopscope/event.h. Each may be NULL. */
+struct hs_counting {
+	/* How long calls of that edge took is counted, or no more: from before its routes until after them. */
+	void (*edge)(void *arg, uint32_t number, bool counts);
+	/* Requests of that key have this number, or no more. */
+	void (*route)(void *arg, const struct hs_route_key *key, uint32_t number, bool counts);
+	/* Answers of that status to requests of that number are counted, as long as the route is. */
+	void (*answer)(void *arg, const struct hs_count_key *key);
+	/* Somebody follows calls as they happen: none is only counted. */
+	void (*follow)(void *arg, bool follows);
+};
+
 struct hs_model_config {
 	uint32_t max_connections; /* live and lingering */
 	uint32_t max_edges;
@@ -49,7 +61,8 @@ struct hs_model_config {
 	void (*ask_counters)(void *arg, uint32_t netns, uint32_t pid);
 	void (*ask_status)(void *arg, uint32_t pid);
 	/* How much of the payload of the socket with that cookie is wanted from now on. */
-	void (*watch)(void *arg, uint64_t cookie, enum hs_watch watch);
+	void (*watch)(void *arg, uint64_t cookie, const struct hs_wanted *wanted);
+	const struct hs_counting *counting; /* or NULL; borrowed */
 	/* Both ends of a connection to that server are on this node: its clients need not tell what they say. */
 	void (*server_is_here)(void *arg, const struct hs_server *server);
 	void *introduce_arg; /* of all of them */
@@ -191,6 +204,8 @@ struct hs_calls {
 const struct hs_buckets *hs_calls_buckets(const struct hs_calls *calls);
 /* Count one of that kind. */
 void hs_calls_measure(struct hs_calls *calls, const struct hs_call *call, uint64_t duration_ns);
+/* … many, as the kernel has counted them. */
+void hs_calls_measure_many(struct hs_calls *calls, const struct hs_count *grown);
 void hs_calls_free_measures(struct hs_calls *calls);
 
 /* Totals of one edge (client, server, server port), each connection counted once. */
@@ -220,6 +235,7 @@ struct hs_edge {
 	struct hs_calls *calls;           /* by key; list by hh.next */
 	/* All but TLS handshakes, which are none of the application's. */
 	struct hs_latency *call_latency;  /* of answered calls; NULL before the first */
+	struct hs_histogram parts[HS_PART_MAX]; /* of their time: hs_buckets_part */
 	uint64_t call_count, call_failures;
 	/* Moving rates per second over about half a minute, for people; metrics use the totals. */
 	struct hs_edge_rates {
@@ -228,8 +244,12 @@ struct hs_edge {
 	struct hs_edge_last { /* totals when the rates were made: private */
 		uint64_t connects, failures, sent_bytes, received_bytes, retransmits, calls, call_failures;
 	} last;
-	uint64_t references; /* connections that are attributed to it: private */
+	/* private to the model */
+	uint64_t references; /* connections that are attributed to it */
+	uint32_t number;     /* for as long as it is known, and never again */
+	struct hs_counted *counted; /* routes of it that the kernel counts */
 	UT_hash_handle hh;
+	UT_hash_handle hh_number; /* of those with counted routes */
 };
 
 /* One end of a connection, as its own kernel sees it. */

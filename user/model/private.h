@@ -101,6 +101,12 @@ struct hs_model {
 	size_t status_next;
 	struct hs_finding *findings;   /* by key, not seen for longest first */
 
+	struct hs_counted *counted;    /* routes that the kernel counts, by key */
+	struct hs_counted *counted_by_number;
+	uint32_t counted_number;       /* of the last one */
+	struct hs_edge *edges_by_number; /* those with counted routes */
+	uint32_t edge_number;          /* of the last one */
+
 	size_t route_count, talk_count; /* kinds of calls of all edges; conversations */
 	struct hs_request *requests;   /* ring of config.max_requests */
 	uint64_t request_next;         /* number of the next one */
@@ -268,14 +274,35 @@ void hs_log_free(struct hs_model *model);
 
 /* talk.c: from payload to calls */
 int hs_data_feed(struct hs_model *model, const struct hs_ev_data *event);
+/* The oldest request of that connection that waits for its answer; NULL: none is known. */
+const struct hs_call *hs_talk_pending(const struct hs_connection *connection);
+/* A call that the kernel has followed. */
+int hs_call_feed(struct hs_model *model, const struct hs_ev_call *event);
 /* That end has closed, or is forgotten: what is under way is reported. */
 void hs_talk_end(struct hs_model *model, struct hs_connection *connection, enum hs_side side);
 
 /* calls.c: from calls to edges */
 void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum hs_side seen_at,
 		  const struct hs_protocol *protocol, const struct hs_call *call);
+/* The route, table, RPC method or DNS name that it counts for; behind it zeroes. */
+void hs_route_of_call(const struct hs_model *model, const struct hs_call *call, char route[HS_ROUTE_LEN]);
+/* The kernel has counted some. */
+void hs_calls_grow(struct hs_model *model, struct hs_edge *edge, struct hs_calls_key *key, const struct hs_count *grown);
 void hs_calls_free(struct hs_model *model, struct hs_edge *edge);
 void hs_requests_free(struct hs_model *model);
+
+/* counted.c: calls that the kernel counts */
+uint32_t hs_counted_group(const struct hs_edge *edge, const char *version);
+/* A call was told: may the kernel count the next of its kind? Of target and operation its hash is made. */
+void hs_counted_learn(struct hs_model *model, struct hs_edge *edge, const struct hs_call *call,
+		      const struct hs_calls_key *calls);
+/* The same for one that the kernel told. */
+void hs_counted_told(struct hs_model *model, const struct hs_ev_call *event);
+/* What a record tells of a call; false: its route is not known. */
+bool hs_counted_call(struct hs_model *model, const struct hs_ev_call *event, struct hs_call *call);
+int hs_counted_feed(struct hs_model *model, const struct hs_ev_counted *event);
+int hs_latencies_feed(struct hs_model *model, const struct hs_ev_latencies *event);
+void hs_counted_forget(struct hs_model *model, struct hs_edge *edge);
 
 /* Met by this pass: what nobody holds any more is not seen, and says nothing new. */
 static inline bool hs_is_met(const struct hs_model *model, const struct hs_end *end)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hopscope/count.h"
+
 #define NAME_MAX_LENGTH 48 /* a longer segment names a thing, not a kind of things */
 #define TOKEN_LENGTH 16    /* so long and with digits amid letters: a token */
 #define HASH_LENGTH 8      /* so long, only hexadecimal digits, decimal ones among them: a hash */
@@ -179,4 +181,71 @@ bool hs_route_patterns_match(const struct hs_route_patterns *patterns, const cha
 		return true;
 	}
 	return false;
+}
+
+/* ---- as the kernel knows them ---- */
+
+static enum hs_method method_of(const char *name)
+{
+	static const char *const names[] = {
+		[HS_METHOD_GET] = "GET", [HS_METHOD_HEAD] = "HEAD", [HS_METHOD_POST] = "POST",
+		[HS_METHOD_PUT] = "PUT", [HS_METHOD_PATCH] = "PATCH", [HS_METHOD_DELETE] = "DELETE",
+	};
+
+	for (size_t i = HS_METHOD_GET; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(names[i], name))
+			return i;
+	return HS_METHOD_OTHER;
+}
+
+static bool is_in_place_of_a_name(const char *segment, size_t length)
+{
+	struct hs_path_hash p = {};
+
+	for (size_t i = 0; i < length; i++)
+		hs_path_hash_byte(&p, segment[i]);
+	return hs_segment_class_of(&p) != HS_SEGMENT_LITERAL;
+}
+
+/* Does a pattern name one of many things ("/errors/404")? To the kernel it is like the others. */
+static bool names_things(const struct hs_route_patterns *patterns)
+{
+	for (size_t i = 0; patterns && i < patterns->count; i++)
+		for (const char *at = patterns->text[i]; *at == '/'; at += 1 + strcspn(at + 1, "/"))
+			if (is_in_place_of_a_name(at + 1, strcspn(at + 1, "/")))
+				return true;
+	return false;
+}
+
+bool hs_route_hash(const struct hs_route_patterns *patterns, const char *method, const char *path, const char *route,
+		   uint64_t *hash)
+{
+	enum hs_method seed = method_of(method);
+	struct hs_path_hash p = { .hash = seed, .literal = seed };
+	bool folded = false;
+
+	if (!seed || *path != '/' || *route != '/' || strlen(path) >= HS_PATH_MAX)
+		return false;
+	while (*path == '/') {
+		size_t length = strcspn(++path, "/"), wanted = strcspn(++route, "/");
+
+		p.length = p.digits = p.hex = p.hyphens = 0;
+		for (size_t i = 0; i < length; i++)
+			hs_path_hash_byte(&p, path[i]);
+		if (hs_segment_class_of(&p) == HS_SEGMENT_LITERAL) {
+			if (wanted != length || memcmp(path, route, length))
+				return false;
+		} else if (!is_any(route, wanted)) {
+			return false;
+		} else {
+			folded = true;
+		}
+		hs_path_hash_segment(&p);
+		path += length;
+		route += wanted;
+		if (*path != *route)
+			return false;
+	}
+	*hash = p.hash;
+	return p.hash && !(folded && names_things(patterns));
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define HS_ROUTE_LEN 160
 #define HS_ROUTE_PATTERNS_MAX 256
@@ -30,5 +31,13 @@ void hs_route_patterns_free(struct hs_route_patterns *patterns); /* NULL is fine
 int hs_route_patterns_add(struct hs_route_patterns *patterns, const char *text);
 /* The first that matches the whole path, to route; false: none does. patterns may be NULL. */
 bool hs_route_patterns_match(const struct hs_route_patterns *patterns, const char *path, char route[HS_ROUTE_LEN]);
+
+/*
+ * The hash by which the kernel knows a path of this method (include/hopscope/count.h). False where
+ * the kernel cannot tell its route: it does not follow such requests, or knows other paths by the same hash
+ * that belong to other routes.
+ */
+bool hs_route_hash(const struct hs_route_patterns *patterns, const char *method, const char *path, const char *route,
+		   uint64_t *hash);
 
 #endif

@@ -17,7 +17,14 @@ struct hs_talk {
 	struct hs_conversation *conversation; /* NULL: of no use */
 	enum hs_watch watch;                  /* as the kernel was told */
 	unsigned unwanted;
+	unsigned calls;  /* told in full, since the kernel followed it last */
+	unsigned needed; /* so many of them, until it may */
+	char version[HS_VERSION_LEN]; /* of the last one */
 };
+
+/* Every surprise makes it four times as many. */
+#define CALLS_NEEDED 2
+#define CALLS_NEEDED_MAX 4096
 
 static size_t index_of(const struct hs_protocol *protocol)
 {
@@ -32,6 +39,8 @@ static void on_call(void *arg, const struct hs_protocol *protocol, const struct 
 	struct hs_talk *talk = arg;
 
 	talk->model->counters.calls[index_of(protocol)]++;
+	talk->calls++;
+	memcpy(talk->version, call->version, sizeof(talk->version));
 	hs_call_take(talk->model, talk->connection, talk->side, protocol, call);
 }
 
@@ -47,12 +56,29 @@ static const struct hs_conversation_events events = { on_call, on_loss };
 static void want(struct hs_talk *talk, enum hs_watch watch)
 {
 	struct hs_model *model = talk->model;
+	struct hs_wanted wanted = { .watch = watch };
 
 	if (talk->watch == watch)
 		return;
+	if (watch == HS_WATCH_COUNT)
+		wanted.group = hs_counted_group(talk->connection->edge, talk->version);
 	talk->watch = watch;
 	if (model->config.watch)
-		model->config.watch(model->config.introduce_arg, talk->connection->end[talk->side].cookie, watch);
+		model->config.watch(model->config.introduce_arg, talk->connection->end[talk->side].cookie, &wanted);
+}
+
+/* May the kernel follow this connection by itself from its next request on? */
+static bool is_predictable(const struct hs_talk *talk)
+{
+	return talk->calls >= talk->needed && talk->connection->edge && talk->connection->edge->counted &&
+	       hs_conversation_is_at_rest(talk->conversation);
+}
+
+static enum hs_watch wanted_of(const struct hs_talk *talk, const struct hs_protocol *protocol)
+{
+	if (talk->watch == HS_WATCH_COUNT || is_predictable(talk))
+		return HS_WATCH_COUNT;
+	return protocol->whole ? HS_WATCH_ALL : HS_WATCH_HEADS;
 }
 
 static void stop(struct hs_talk *talk)
@@ -70,7 +96,7 @@ static struct hs_talk *begin(struct hs_model *model, struct hs_connection *conne
 
 	if (!talk)
 		return NULL;
-	*talk = (struct hs_talk){ .model = model, .connection = connection, .side = side };
+	*talk = (struct hs_talk){ .model = model, .connection = connection, .side = side, .needed = CALLS_NEEDED };
 	connection->end[side].talk = talk;
 	if (hs_is_own(model, connection))
 		return talk;
@@ -111,6 +137,7 @@ static void feed(struct hs_talk *talk, const struct hs_ev_data *event)
 	struct hs_segment segment = {
 		.from = from, .position = event->position, .length = event->length,
 		.captured = event->captured, .bytes = event->bytes, .time_ns = event->event.time_ns,
+		.read_ns = event->read_ns,
 	};
 	const struct hs_protocol *protocol;
 
@@ -120,7 +147,7 @@ static void feed(struct hs_talk *talk, const struct hs_ev_data *event)
 	if (hs_conversation_is_ignored(talk->conversation))
 		stop(talk);
 	else if (protocol)
-		want(talk, protocol->whole ? HS_WATCH_ALL : HS_WATCH_HEADS);
+		want(talk, wanted_of(talk, protocol));
 }
 
 int hs_data_feed(struct hs_model *model, const struct hs_ev_data *event)
@@ -149,6 +176,63 @@ int hs_data_feed(struct hs_model *model, const struct hs_ev_data *event)
 	else
 		feed(talk, event);
 	return 0;
+}
+
+/* What the kernel followed it gives back: the rest of it comes as payload. */
+static void resume(struct hs_talk *talk, const struct hs_ev_call *event, const struct hs_call *call)
+{
+	enum hs_side out = talk->side, in = hs_other_side(talk->side);
+	uint32_t position[HS_SIDES];
+
+	position[out] = event->position[HS_DIRECTION_EGRESS];
+	position[in] = event->position[HS_DIRECTION_INGRESS];
+	hs_conversation_resume(talk->conversation, position, call);
+	talk->watch = HS_WATCH_HEADS;
+	talk->calls = 0;
+	if (talk->needed < CALLS_NEEDED_MAX)
+		talk->needed *= 4;
+}
+
+int hs_call_feed(struct hs_model *model, const struct hs_ev_call *event)
+{
+	const struct hs_ev_socket socket = { .cookie = event->cookie };
+	const struct hs_protocol *protocol;
+	struct hs_connection *connection;
+	struct hs_talk *talk = NULL;
+	struct hs_call call;
+	enum hs_side side;
+	bool known;
+
+	connection = event->cookie ? hs_connection_of(model, &socket, &side) : NULL;
+	if (connection && connection->end[side].cookie == event->cookie)
+		talk = connection->end[side].talk;
+	protocol = talk && talk->conversation ? hs_conversation_protocol(talk->conversation) : NULL;
+	known = protocol && event->route && hs_counted_call(model, event, &call);
+	if (event->route && (!known || event->what == HS_FOLLOWED_LOST))
+		model->counters.undecoded[index_of(protocol)][HS_L7_LOSS_CALLS]++;
+	if (!protocol)
+		return 0;
+	if (event->what != HS_FOLLOWED_OVER) {
+		resume(talk, event, known && event->what == HS_FOLLOWED_HANDED ? &call : NULL);
+	} else if (known) {
+		model->counters.calls[index_of(protocol)]++;
+		hs_counted_told(model, event);
+		hs_call_take(model, connection, side, protocol, &call);
+	}
+	return 0;
+}
+
+const struct hs_call *hs_talk_pending(const struct hs_connection *connection)
+{
+	const struct hs_call *call = NULL;
+
+	for (int side = HS_SIDES - 1; side >= 0 && !call; side--) {
+		const struct hs_talk *talk = connection->end[side].talk;
+
+		if (talk && talk->conversation)
+			call = hs_conversation_pending(talk->conversation);
+	}
+	return call;
 }
 
 void hs_talk_end(struct hs_model *model, struct hs_connection *connection, enum hs_side side)

@@ -14,6 +14,9 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.lost = "connects that fail without sending anything (unreachable, no_ports, denied) are not counted",
 		.ladder = {
 			{ "fexit", { "hs_connect_fexit", "hs_connect_denied_fexit" } },
+			{ "cgroup", { "hs_connect4", "hs_connect6", "hs_no_route4", "hs_no_route6" },
+			  .misses = "connects that a security module denies",
+			  .calls = "bpf_task_work_schedule_resume_impl" },
 			{ "syscalls", { "hs_connect_exit" } },
 		},
 	},
@@ -23,6 +26,8 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.lost = "accept delays; the owner of a short connection is who closed it",
 		.ladder = {
 			{ "fexit", { "hs_accept_fexit" } },
+			{ "cgroup", { "hs_accept_name4", "hs_accept_name6" },
+			  .misses = "an accept() that does not ask for the peer's address (Node.js), until somebody asks" },
 			{ "syscalls", { "hs_accept_exit", "hs_accept4_exit" } },
 		},
 	},
@@ -67,6 +72,12 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.gives = "requests and responses of clear-text protocols",
 		.lost = "connections only: no requests, no routes, no status, no request times",
 		.ladder = { { "cgroup_skb", { "hs_data_egress", "hs_data_ingress" } } },
+	},
+	[HS_HOOK_READ] = {
+		.name = "read",
+		.gives = "when a server begins to read a request: queue time apart from service time",
+		.lost = "queue and service times: how long requests wait before they are read",
+		.ladder = { { "tp_btf", { "hs_read" } } },
 	},
 	[HS_HOOK_SNAPSHOT] = {
 		.name = "snapshot",

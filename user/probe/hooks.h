@@ -7,13 +7,15 @@
 
 #include "base/hook.h"
 
-#define HS_RUNG_PROGRAMS 3
+#define HS_RUNG_PROGRAMS 4
 
 struct hs_hook_def {
 	const char *name, *gives, *lost;
 	struct hs_rung_def {
 		const char *name;
 		const char *programs[HS_RUNG_PROGRAMS]; /* all of them, or the rung is refused */
+		const char *misses; /* what a better rung would see, a phrase; NULL: nothing */
+		const char *calls;  /* the kernel function that not every kernel has; NULL: none */
 	} ladder[HS_HOOK_RUNGS];
 };
 
@@ -28,6 +30,7 @@ enum {
 	HS_HOOK_SOCKET_ERROR,
 	HS_HOOK_DROP,
 	HS_HOOK_PAYLOAD,
+	HS_HOOK_READ,
 	HS_HOOK_SNAPSHOT,
 	HS_HOOK_COUNT,
 };

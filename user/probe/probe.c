@@ -33,6 +33,7 @@
 #define RING_DEFAULT_BYTES (2u << 20) /* a tenth of a second at 80,000 records/s */
 #define RING_MEMORY_SHARE 1024        /* of the machine's memory at most */
 #define SOCKET_MEMORY_BYTES (256u << 10) /* of the machine's memory for each socket in our table */
+#define COUNT_MEMORY_SHARE 256 /* of the machine's memory at most, for counters of calls */
 #define SOCKETS_MIN (16u << 10)
 #define SOCKETS_MAX (1u << 20)
 #define SOCKET_BUCKET_BYTES 16 /* what the kernel's hash table takes for an entry that is not used */
@@ -50,6 +51,7 @@ struct hs_probe {
 	struct hs_hook_status hooks[HS_HOOK_COUNT];
 	const char *tracefs;
 	struct hs_reasons reasons;
+	struct hs_counts *counts;
 	hs_record_fn sink;
 	void *sink_arg;
 	uint64_t malformed;
@@ -124,6 +126,13 @@ static const struct hs_rung_def *rung_of(const struct hs_probe *probe, size_t ho
 	return rung < 0 ? NULL : &hs_hook_defs[hook].ladder[rung];
 }
 
+static bool uses(const struct hs_probe *probe, size_t hook, const char *name)
+{
+	const struct hs_rung_def *rung = rung_of(probe, hook);
+
+	return rung && !strcmp(rung->name, name);
+}
+
 static bool is_disabled(const char *list, const char *hook, const char *rung)
 {
 	char full[64];
@@ -182,9 +191,7 @@ static bool fexit_is_forbidden(void)
 static void skip_forbidden(struct hs_probe *probe)
 {
 	for (size_t i = 0; i < HS_HOOK_COUNT; i++) {
-		const struct hs_rung_def *rung = rung_of(probe, i);
-
-		if (rung && !strcmp(rung->name, "fexit")) {
+		if (uses(probe, i, "fexit")) {
 			step_down(probe, i, -EPERM, "fexit: Operation not permitted");
 			skip_disabled(probe, i);
 		}
@@ -201,10 +208,20 @@ static void hooks_init(struct hs_probe *probe)
 		status->lost = hs_hook_defs[i].lost;
 		while (status->rungs < HS_HOOK_RUNGS && hs_hook_defs[i].ladder[status->rungs].name) {
 			status->ladder[status->rungs].name = hs_hook_defs[i].ladder[status->rungs].name;
+			status->ladder[status->rungs].misses = hs_hook_defs[i].ladder[status->rungs].misses;
 			status->rungs++;
 		}
 		skip_disabled(probe, i);
 	}
+}
+
+/* Which function the kernel lacks is not in its words. */
+static void name_missing_function(const struct hs_probe *probe, size_t hook)
+{
+	const char *function = rung_of(probe, hook)->calls;
+
+	if (function && strstr(refusal.words, "kernel function call"))
+		snprintf(refusal.words, sizeof(refusal.words), "the kernel has no function %s", function);
 }
 
 /* The hook that wants this program, -1 none. */
@@ -261,6 +278,27 @@ static uint32_t socket_entries(uint32_t wanted)
 	return entries;
 }
 
+/* Counters of that size for every CPU: as many as the map holds, and as a share of the memory does. */
+static uint32_t counters_max(uint32_t most, size_t size)
+{
+	size_t share = memory_bytes() / COUNT_MEMORY_SHARE / (size * libbpf_num_possible_cpus());
+
+	return most < share ? most : share;
+}
+
+static struct hs_counts *open_counts(const struct hs_probe *probe)
+{
+	struct hs_counts_config config = {
+		.routes = bpf_map__fd(probe->skeleton->maps.hs_routes),
+		.counts = bpf_map__fd(probe->skeleton->maps.hs_counts),
+		.edges = bpf_map__fd(probe->skeleton->maps.hs_edge_counts),
+		.max_counts = counters_max(HS_COUNTS * HS_COUNTS_ARRAYS, sizeof(struct hs_count)),
+		.max_edges = counters_max(HS_EDGE_COUNTS * HS_EDGE_COUNTS_ARRAYS, sizeof(struct hs_edge_count)),
+	};
+
+	return hs_counts_new(&config);
+}
+
 static uint64_t tick_ns(void)
 {
 	struct timespec tick;
@@ -310,10 +348,13 @@ static int load(struct hs_probe *probe)
 					  hook_of_program(probe, bpf_program__name(program)) >= 0);
 	bpf_map__set_max_entries(skeleton->maps.hs_ring, ring);
 	bpf_map__set_max_entries(skeleton->maps.hs_socks, sockets);
+	if (probe->config.routes)
+		bpf_map__set_max_entries(skeleton->maps.hs_routes, probe->config.routes);
 	skeleton->rodata->hs_sock_bound = sockets / 2;
 	skeleton->rodata->hs_wakeup_bytes = ring / 4;
 	skeleton->rodata->hs_tick_ns = tick_ns();
 	skeleton->rodata->hs_self = getpid();
+	skeleton->rodata->hs_tell_no_ports = uses(probe, HS_HOOK_CONNECT, "cgroup");
 	skeleton->rodata->hs_announce_servers = probe->hooks[HS_HOOK_ACCEPT].rung < 0;
 	set_reasons(probe);
 	return hs_bpf__load(skeleton);
@@ -385,7 +426,8 @@ static struct bpf_link *attach(struct hs_probe *probe, struct bpf_program *progr
 {
 	if (bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT)
 		return attach_tracepoint(probe, program);
-	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB)
+	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB ||
+	    bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SOCK_ADDR)
 		return attach_cgroup(program);
 	return bpf_program__attach(program);
 }
@@ -431,6 +473,7 @@ static int attempt(struct hs_probe *probe)
 		hook = hook_of_program(probe, refusal.program);
 		if (hook < 0)
 			return error; /* not about a program: a map, or BPF as a whole */
+		name_missing_function(probe, hook);
 		step_down(probe, hook, error, refusal.words);
 		skip_disabled(probe, hook);
 		return 1;
@@ -510,7 +553,9 @@ int hs_probe_open(const struct hs_probe_config *config, struct hs_probe **out, c
 	if (!status && !nothing_attached(probe))
 		probe->ring = ring_buffer__new(bpf_map__fd(probe->skeleton->maps.hs_ring), on_record, probe,
 					       NULL);
-	if (!probe->ring) {
+	if (probe->ring)
+		probe->counts = open_counts(probe);
+	if (!probe->counts) {
 		status = explain_failure(probe, status, message, size);
 		hs_probe_close(probe);
 		return status;
@@ -523,6 +568,7 @@ void hs_probe_close(struct hs_probe *probe)
 {
 	if (!probe)
 		return;
+	hs_counts_free(probe->counts);
 	ring_buffer__free(probe->ring);
 	unload(probe);
 	free(probe);
@@ -615,11 +661,19 @@ void hs_probe_live(struct hs_probe *probe, bool live)
 	__atomic_store_n(&probe->skeleton->bss->hs_live, live, __ATOMIC_RELAXED);
 }
 
-void hs_probe_watch(struct hs_probe *probe, uint64_t cookie, enum hs_watch watch)
+void hs_probe_watch(struct hs_probe *probe, uint64_t cookie, const struct hs_wanted *wanted)
 {
-	uint32_t value = watch;
+	bpf_map_update_elem(bpf_map__fd(probe->skeleton->maps.hs_watches), &cookie, wanted, BPF_ANY);
+}
 
-	bpf_map_update_elem(bpf_map__fd(probe->skeleton->maps.hs_watches), &cookie, &value, BPF_ANY);
+struct hs_counts *hs_probe_counts(struct hs_probe *probe)
+{
+	return probe->counts;
+}
+
+void hs_probe_follow_calls(struct hs_probe *probe, bool follows)
+{
+	__atomic_store_n(&probe->skeleton->bss->hs_calls_live, follows, __ATOMIC_RELAXED);
 }
 
 void hs_probe_server(struct hs_probe *probe, const struct hs_server *server, uint64_t time_ns)

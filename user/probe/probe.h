@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/hook.h"
+#include "probe/counts.h"
 #include "hopscope/event.h"
 
 struct hs_probe;
@@ -19,6 +20,7 @@ struct hs_probe_config {
 	size_t ring_bytes;    /* of the ring buffer; rounded up to a power of two of pages; 0: default */
 	const char *disabled; /* rungs not to be tried, for tests: "connect:fexit,snapshot"; or NULL */
 	uint32_t sockets;     /* entries of the table of sockets, for tests; 0: by the machine's memory */
+	uint32_t routes;      /* whose calls may be counted at one time; 0: default */
 	uint32_t drop_budget; /* dropped packets told of per CPU in 100 ms, for tests; 0: 1000 */
 };
 
@@ -51,9 +53,19 @@ int hs_probe_snapshot(struct hs_probe *probe, hs_record_fn sink, void *arg);
 void hs_probe_live(struct hs_probe *probe, bool live);
 
 /* How much payload of the socket with that cookie is wanted, from its next segment on. */
-void hs_probe_watch(struct hs_probe *probe, uint64_t cookie, enum hs_watch watch);
+void hs_probe_watch(struct hs_probe *probe, uint64_t cookie, const struct hs_wanted *wanted);
+
+/* The counters of calls; borrowed. */
+struct hs_counts *hs_probe_counts(struct hs_probe *probe);
+
+/* Whether somebody follows calls as they happen: then none is only counted. */
+void hs_probe_follow_calls(struct hs_probe *probe, bool follows);
 
 /* Clients reach that server on this node: their ends need not tell what they say, for HS_SERVER_NS from time_ns on. */
+/* The counters of calls; borrowed, never NULL. */
+struct hs_counts *hs_probe_counts(struct hs_probe *probe);
+/* Somebody follows calls as they happen: none is only counted. */
+void hs_probe_follow_calls(struct hs_probe *probe, bool follows);
 void hs_probe_server(struct hs_probe *probe, const struct hs_server *server, uint64_t time_ns);
 
 /* The loss counters of the kernel side as a record. */

@@ -27,6 +27,10 @@ static const size_t sizes[HS_EV_MAX] = {
 	[HS_EV_COUNTERS] = sizeof(struct hs_ev_counters),
 	[HS_EV_STATUS] = sizeof(struct hs_ev_status),
 	[HS_EV_ADDRESS] = sizeof(struct hs_ev_address),
+	[HS_EV_DATA] = sizeof(struct hs_ev_data),
+	[HS_EV_CALL] = sizeof(struct hs_ev_call),
+	[HS_EV_COUNTED] = sizeof(struct hs_ev_counted),
+	[HS_EV_LATENCIES] = sizeof(struct hs_ev_latencies),
 };
 
 /* Checks a record of which so many bytes are there, and no byte more can be read. */
@@ -48,6 +52,8 @@ static void sizes_of_every_kind(void **state)
 	for (unsigned kind = 1; kind < HS_EV_MAX; kind++) {
 		size_t size = sizes[kind];
 
+		if (!size)
+			fail_msg("kind %u has no size here", kind);
 		assert_int_equal(size % 8, 0);
 		assert_int_equal(check(kind, size, size), 0);
 		assert_int_equal(check(kind, size, size + 100), 0);
@@ -58,6 +64,24 @@ static void sizes_of_every_kind(void **state)
 		assert_int_equal(check(kind, UINT16_MAX & ~7, size), -EBADMSG);
 		assert_int_equal(check(kind, 0, size), -EBADMSG);
 	}
+}
+
+/* As many bins as it says have to be inside. */
+static void bins_are_inside(void **state)
+{
+	struct {
+		struct hs_ev_latencies head;
+		struct hs_bin bins[2];
+	} record = {
+		.head.event = { .kind = HS_EV_LATENCIES, .size = sizeof(record) }, .head.count = 2,
+	};
+
+	(void)state;
+	assert_int_equal(hs_record_check(&record.head.event, sizeof(record)), 0);
+	record.head.count = 3;
+	assert_int_equal(hs_record_check(&record.head.event, sizeof(record)), -EBADMSG);
+	record.head.count = UINT32_MAX;
+	assert_int_equal(hs_record_check(&record.head.event, sizeof(record)), -EBADMSG);
 }
 
 /* An opening has nothing to tell of its tcp_sock yet, and ends before that part. */
@@ -77,6 +101,31 @@ static void an_opening_is_shorter(void **state)
 	assert_int_equal(hs_record_check(&record.socket.event, HS_EV_CONNECTION_OPEN_SIZE), -EBADMSG);
 	record.socket.phase = HS_PHASE_SAMPLE;
 	assert_int_equal(hs_record_check(&record.socket.event, HS_EV_CONNECTION_OPEN_SIZE), -EBADMSG);
+}
+
+/* What is said to be captured is in the record, and no more than the segment had. */
+static void payload_is_inside(void **state)
+{
+	static const struct {
+		uint32_t length;
+		uint16_t captured, room;
+		int error;
+	} cases[] = {
+		{ 0, 0, 0, 0 }, { 5, 5, 8, 0 }, { 8, 8, 8, 0 }, { 70000, 8, 8, 0 }, { 5, 0, 0, 0 },
+		{ 9, 9, 8, -EBADMSG }, { 5, 6, 8, -EBADMSG }, { 5, 5, 0, -EBADMSG }, { UINT32_MAX, UINT16_MAX, 8, -EBADMSG },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		size_t size = sizeof(struct hs_ev_data) + cases[i].room;
+		struct hs_ev_data *data = calloc(1, size);
+
+		data->event = (struct hs_event){ .kind = HS_EV_DATA, .size = size };
+		data->length = cases[i].length;
+		data->captured = cases[i].captured;
+		assert_int_equal(hs_record_check(&data->event, size), cases[i].error);
+		free(data);
+	}
 }
 
 static void every_size(void **state)
@@ -126,7 +175,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_of_every_kind),
+		cmocka_unit_test(bins_are_inside),
 		cmocka_unit_test(an_opening_is_shorter),
+		cmocka_unit_test(payload_is_inside),
 		cmocka_unit_test(every_size),
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(headers),

@@ -234,14 +234,14 @@ struct hs_view *fake_view(struct hs_model *model)
 		  .attached = true,
 		  .rung = 1,
 		  .rungs = 2,
-		  .ladder = { { "fexit", true, -EPERM, "no \"BTF\"\nfor it" },
-			      { "syscalls", true, 0, "" } } },
+		  .ladder = { { "fexit", true, -EPERM, "no \"BTF\"\nfor it", NULL },
+			      { "syscalls", true, 0, "", "a thing" } } },
 		{ .hook = "retransmit",
 		  .gives = "kinds",
 		  .lost = "kinds",
 		  .rung = -1,
 		  .rungs = 1,
-		  .ladder = { { "tp_btf", true, -EACCES, "" } } },
+		  .ladder = { { "tp_btf", true, -EACCES, "", NULL } } },
 	};
 	static const struct hs_stage dropped[] = { { "ring_connection", 7 }, { "edges", 0 } };
 	static const struct hs_capability capabilities[] = { { "CAP_BPF", "to load programs",

@@ -331,7 +331,9 @@ static void test_status(void **state)
 	assert_text(json, "hooks.0.rung", "syscalls");
 	assert_text(json, "hooks.0.ladder.0.error", "EPERM");
 	assert_text(json, "hooks.0.ladder.0.refusal", "no \"BTF\"\nfor it");
+	assert_absent(json, "hooks.0.ladder.0.misses");
 	assert_absent(json, "hooks.0.ladder.1.error");
+	assert_text(json, "hooks.0.ladder.1.misses", "a thing");
 	assert_absent(json, "hooks.1.rung");
 	assert_true(json_is_false(at(json, "hooks.1.attached")));
 	assert_text(json, "capabilities.0.capability", "CAP_BPF");

@@ -233,13 +233,20 @@ static void short_records_are_refused(void **state)
 		[HS_EV_COUNTERS] = sizeof(struct hs_ev_counters),
 		[HS_EV_STATUS] = sizeof(struct hs_ev_status),
 		[HS_EV_ADDRESS] = sizeof(struct hs_ev_address),
+		[HS_EV_DATA] = sizeof(struct hs_ev_data),
+		[HS_EV_CALL] = sizeof(struct hs_ev_call),
+		[HS_EV_COUNTED] = sizeof(struct hs_ev_counted),
+		[HS_EV_LATENCIES] = sizeof(struct hs_ev_latencies),
 	};
 
 	(void)state;
 	for (int kind = 1; kind < HS_EV_MAX; kind++) {
 		size_t size = sizes[kind] - 8;
-		struct hs_event *event = calloc(1, size);
+		struct hs_event *event;
 
+		if (!sizes[kind])
+			fail_msg("kind %d has no size here", kind);
+		event = calloc(1, size);
 		event->kind = kind;
 		event->size = size;
 		refused(event);

@@ -271,12 +271,12 @@ static struct {
 } wanted[8];
 static size_t want_count, told_count;
 
-static void on_watch(void *arg, uint64_t cookie, enum hs_watch watch)
+static void on_watch(void *arg, uint64_t cookie, const struct hs_wanted *want)
 {
 	(void)arg;
 	if (want_count < 8) {
 		wanted[want_count].cookie = cookie;
-		wanted[want_count++].watch = watch;
+		wanted[want_count++].watch = want->watch;
 	}
 }
 

@@ -101,11 +101,67 @@ static void test_no_patterns(void **state)
 	hs_route_patterns_free(patterns);
 }
 
+static bool hash_of(const struct hs_route_patterns *patterns, const char *method, const char *path, uint64_t *hash)
+{
+	char route[HS_ROUTE_LEN];
+
+	if (!hs_route_patterns_match(patterns, path, route))
+		hs_route_of_path(path, route, sizeof(route));
+	return hs_route_hash(patterns, method, path, route, hash);
+}
+
+static bool alike(const char *a, const char *b)
+{
+	uint64_t hash[2];
+
+	assert_true(hash_of(NULL, "GET", a, &hash[0]));
+	assert_true(hash_of(NULL, "GET", b, &hash[1]));
+	return hash[0] == hash[1];
+}
+
+/* What the kernel knows by one hash is one route, and what it cannot know has none. */
+static void test_hashes(void **state)
+{
+	static const char *const unknown[] = {
+		"", "users", "*", "/orders/order-100042", "/2024-01-02", "/a/12-34", "/u/x@example.com",
+		"/t/abcdefghij12klmnop", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+	};
+	struct hs_route_patterns *patterns = hs_route_patterns_new();
+	uint64_t get, other;
+
+	(void)state;
+	assert_true(alike("/users/1", "/users/234567"));
+	assert_true(alike("/a/550e8400-e29b-41d4-a716-446655440000/b", "/a/00000000-0000-0000-0000-00000000000f/b"));
+	assert_true(alike("/blob/deadbeef1", "/blob/0123456789abcdefABCDEF"));
+	assert_false(alike("/users/1", "/users/me"));
+	assert_false(alike("/users/1", "/users/1/"));
+	assert_false(alike("/v1/users", "/v2/users"));
+	assert_false(alike("/blob/deadbeef1", "/blob/1"));
+	assert_false(alike("/a/550e8400-e29b-41d4-a716-446655440000", "/a/deadbeef1"));
+	assert_false(alike("/", "//"));
+	assert_false(alike("/ab/c", "/a/bc"));
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
+		if (hash_of(NULL, "GET", unknown[i], &get))
+			fail_msg("%s has a hash", unknown[i]);
+	assert_true(hash_of(NULL, "GET", "/x", &get));
+	assert_true(hash_of(NULL, "POST", "/x", &other));
+	assert_true(get != other);
+	assert_false(hash_of(NULL, "OPTIONS", "/x", &other));
+	assert_int_equal(hs_route_patterns_add(patterns, "/users/{name}/x"), 0);
+	assert_true(hash_of(patterns, "GET", "/users/7/x", &get));
+	assert_false(hash_of(patterns, "GET", "/users/jo/x", &get)); /* to the kernel it is not like /users/al/x */
+	assert_int_equal(hs_route_patterns_add(patterns, "/errors/404"), 0);
+	assert_false(hash_of(patterns, "GET", "/errors/404", &get));
+	assert_false(hash_of(patterns, "GET", "/errors/500", &get)); /* it would be taken for /errors/404 */
+	assert_true(hash_of(patterns, "GET", "/errors", &get));
+	hs_route_patterns_free(patterns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_routes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_patterns),
-		cmocka_unit_test(test_no_patterns),
+		cmocka_unit_test(test_no_patterns), cmocka_unit_test(test_hashes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A packet's payload as the programs at the root of cgroup v2 see it. */
+#ifndef HS_DATA_BPF_H
+#define HS_DATA_BPF_H
+
+#include "lib/sock.bpf.h"
+
+struct hs_payload {
+	__u64 cookie;
+	__u32 offset, length; /* in the packet */
+	__u32 position;       /* sequence number */
+	__u32 captured;       /* how much of it is to be recorded */
+	__u32 before;         /* how much before it was not */
+	__u8 flags;           /* of the TCP header */
+	__u8 direction;
+};
+
+#endif
