@@ -205,7 +205,7 @@ def test_wrong_command_lines():
     refused(hopscope("agent", "--log-level", "loud"), 64, "loud", "debug")
 
 
-@pytest.mark.parametrize("command", READING)
+@pytest.mark.parametrize("command", [*READING, "routes", "requests"])
 def test_no_agent_there(lab, command):
     """A socket that was asked for: nothing is loaded instead."""
     refused(hopscope(command, "--socket", lab.folder / "none.sock"), 69, lab.folder / "none.sock", "no agent")

@@ -19,6 +19,7 @@
 #define ROOMY 120 /* columns of a screen that has room for more of them */
 #define CALL_WIDTH 40
 #define LEAST_WIDTH 40
+#define TINY 60 /* columns of one that has no room for the time */
 
 struct cell {
 	enum hs_style style;
@@ -109,7 +110,7 @@ static void draw_protocol(const json_t *request, struct cell *cell)
 		 *hs_doc_text(request, "version") ? "/" : "", hs_doc_text(request, "version"));
 }
 
-enum shown { ALWAYS, NARROW, WITH_ROOM, WIDE };
+enum shown { ALWAYS, NARROW, NOT_TINY, WITH_ROOM, WIDE };
 
 static const struct column {
 	const char *title;
@@ -118,7 +119,7 @@ static const struct column {
 	enum shown shown;
 	void (*draw)(const json_t *request, struct cell *cell);
 } columns[] = {
-	{ "TIME", 12, false, NARROW, draw_clock },
+	{ "TIME", 12, false, NOT_TINY, draw_clock },
 	{ "TIME", 19, false, WIDE, draw_day },
 	{ "STATUS", 9, false, NARROW, draw_status },
 	{ "STATUS", 19, false, WIDE, draw_status },
@@ -135,6 +136,8 @@ static bool is_shown(const struct column *column, int width, bool wide)
 	switch (column->shown) {
 	case NARROW:
 		return !wide && width;
+	case NOT_TINY:
+		return !wide && width >= TINY;
 	case WITH_ROOM:
 		return wide || !width || width >= ROOMY;
 	case WIDE:

@@ -241,7 +241,7 @@ static void requests(void **state)
 static void requests_fit(void **state)
 {
 	(void)state;
-	for (int width = 52; width <= 160; width += 3) {
+	for (int width = 40; width <= 160; width += 3) {
 		char *text = draw_requests("", width, false, false), *rest = text, *line;
 
 		while ((line = strsep(&rest, "\n")))
