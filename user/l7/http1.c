@@ -261,11 +261,15 @@ static void change(struct hs_conversation *c, struct http1 *http, const struct h
 	bool tunnel = http->status != 101;
 	struct hs_call *call = http->answering;
 
+	if (!tunnel && head->upgrade_h2c) { /* the answer itself is yet to come, in HTTP/2 */
+		hs_conversation_hand_over(c, &hs_protocol_http2);
+		return;
+	}
 	http->answering = NULL;
 	if (call)
 		finish_call(c, http, call, time_ns);
-	if (tunnel || head->upgrade_h2c)
-		hs_conversation_switch(c, NULL); /* the next bytes tell: HTTP/2 begins with its preface */
+	if (tunnel)
+		hs_conversation_switch(c, NULL); /* the next bytes tell */
 	else
 		hs_conversation_ignore(c);
 }
