@@ -14,7 +14,7 @@
 
 #define HS_PASS 1
 #define HS_TCP_PSH 8
-#define HS_CHUNKS_MAX 17
+#define HS_CHUNKS_MAX 129 /* of 4 KiB: BIG TCP makes segments of up to 512 KiB, on loopback too */
 #define HS_BEFORE_MAX (256u << 10) /* so much goes unrecorded before a record tells of it */
 
 /*
@@ -271,7 +271,7 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 		payload->before = state->data.before[direction];
 		state->data.before[direction] = 0;
 	}
-	for (int i = 0; i < HS_CHUNKS_MAX; i++) { /* a segment may be 64 KiB */
+	for (int i = 0; i < HS_CHUNKS_MAX; i++) {
 		struct hs_payload chunk = *payload;
 
 		if (payload->captured < payload->length && i < HS_CHUNKS_MAX - 1 && hs_data_is_all_wanted(state))
