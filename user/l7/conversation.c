@@ -563,6 +563,13 @@ void hs_conversation_free(struct hs_conversation *c)
 
 void hs_conversation_end(struct hs_conversation *c, uint64_t time_ns)
 {
+	/* What waits behind a hole may have been the answers. */
+	for (int from = 0; from < HS_SIDES && !c->ignored; from++) {
+		if (!c->side[from].stream.ahead_count)
+			continue;
+		count(c, HS_L7_LOSS_SEGMENTS, 1);
+		lose(c, from, c->side[from].stream.ahead_bytes);
+	}
 	if (c->protocol && c->protocol->end && !c->ignored)
 		c->protocol->end(c, time_ns);
 	while (c->calls) {

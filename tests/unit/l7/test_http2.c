@@ -574,6 +574,26 @@ static void test_loss(void **state)
 	}
 }
 
+/* A hole that nobody could give up in time: what waits behind it may be the answer. */
+static void test_loss_before_the_end(void **state)
+{
+	struct talk talk;
+
+	(void)state;
+	talk_begin(&talk, false);
+	wire_headers(&client, END, 1, GET("/a"));
+	say(&talk, asked());
+	wire_headers(&server, 0, 1, OK);
+	say(&talk, answered());
+	talk_lose(&talk, HS_SERVER, 1000);
+	wire_data(&server, END, 1, 10);
+	say(&talk, answered());
+	talk_end(&talk);
+	assert_int_equal(talk.call_count, 0);
+	assert_int_equal(talk.losses[HS_L7_LOSS_SEGMENTS], 1);
+	assert_int_equal(talk.losses[HS_L7_LOSS_CALLS], 1);
+}
+
 /* ---- many, and long ---- */
 
 #define MANY 6000
@@ -825,7 +845,8 @@ int main(void)
 		FRESH(test_early_answer), FRESH(test_resets), FRESH(test_goaway), FRESH(test_table), FRESH(test_upgrade),
 		FRESH(test_grpc), FRESH(test_grpc_without_status), FRESH(test_deadline), FRESH(test_grpc_values),
 		FRESH(test_times), LATE(test_late), LATE(test_late_names), LATE(test_late_grpc), LATE(test_late_streams),
-		LATE(test_late_amid_data), FRESH(test_loss), FRESH(test_many_streams), FRESH(test_long_blocks),
+		LATE(test_late_amid_data), FRESH(test_loss), FRESH(test_loss_before_the_end), FRESH(test_many_streams),
+		FRESH(test_long_blocks),
 		FRESH(test_large_frames), FRESH(test_lies), FRESH(test_too_long_frame), FRESH(test_interrupted_block),
 		FRESH(test_goaways), FRESH(test_match), LATE(test_boundary),
 	};
