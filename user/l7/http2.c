@@ -415,7 +415,9 @@ static enum hs_match match_settings(const uint8_t *bytes, size_t length)
 	static const uint8_t rest[] = { HS_HTTP2_SETTINGS, 0, 0, 0, 0, 0 };
 	size_t known = length < FRAME_HEAD ? length : FRAME_HEAD;
 
-	if (bytes[0] || (length > 1 && bytes[1]) || (length > 2 && (bytes[2] % SETTING || bytes[2] > SETTINGS_USUAL * SETTING)))
+	if (bytes[0] || (length > 1 && bytes[1]))
+		return HS_MATCH_NO;
+	if (length > 2 && (bytes[2] % SETTING || bytes[2] > SETTINGS_USUAL * SETTING))
 		return HS_MATCH_NO;
 	if (length > 3 && memcmp(bytes + 3, rest, known - 3))
 		return HS_MATCH_NO;

@@ -143,7 +143,8 @@ static void withdrawn(struct hs_conversation *c, struct hs_call *call, enum hs_c
 
 /* ---- requests ---- */
 
-static struct hs_call *open_stream(struct hs_conversation *c, struct hs_http2 *http, const struct hs_http2_block *block)
+static struct hs_call *open_stream(struct hs_conversation *c, struct hs_http2 *http,
+				   const struct hs_http2_block *block)
 {
 	struct hs_call *call = hs_call_begin(c, block->stream, block->first_ns);
 

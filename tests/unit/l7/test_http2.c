@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "http2_captures.h"
 #include "l7/grpc.h"
 #include "l7/protocols.h"
 #include "wire.h"
@@ -362,6 +363,42 @@ static void test_grpc_values(void **state)
 	assert_int_equal(hs_grpc_status((const uint8_t *)"99999", 5), -1);
 }
 
+/* ---- captures ---- */
+
+static void test_captures(void **state)
+{
+	(void)state;
+	talk_check(grpc_capture, sizeof(grpc_capture) / sizeof(*grpc_capture),
+		   "POST test.Kit/Echo 0 - 10 10 answered\nPOST test.Kit/Echo 0 - 10 10 answered\n"
+		   "POST test.Kit/Fail 5 NOT_FOUND 14 0 answered\n");
+	talk_check(nginx_capture, sizeof(nginx_capture) / sizeof(*nginx_capture),
+		   "GET /users/17 200 - 0 6 answered\nGET /broken 503 - 0 197 answered failed\n");
+}
+
+/* Heard from any place on, no call is told that was not there, and no field that it had not. */
+static void test_captures_late(void **state)
+{
+	const size_t count = sizeof(grpc_capture) / sizeof(*grpc_capture);
+
+	(void)state;
+	for (size_t from = 1; from < count; from++) {
+		struct talk talk;
+
+		talk_begin(&talk, true);
+		for (size_t i = from; i < count; i++)
+			say(&talk, grpc_capture[i]);
+		talk_end(&talk);
+		for (size_t i = 0; i < talk.call_count; i++) {
+			const struct hs_call *call = &talk.calls[i];
+			const char *method = call->target + (call->target[0] == '/');
+
+			assert_string_equal(call->operation, "POST");
+			assert_true(!*method || !strcmp(method, "test.Kit/Echo") || !strcmp(method, "test.Kit/Fail"));
+			assert_true(call->rpc ? call->status == 5 || call->status <= 0 : call->status == 200);
+		}
+	}
+}
+
 /* ---- times ---- */
 
 static void test_times(void **state)
@@ -401,7 +438,8 @@ static void expect(const struct talk *talk, const char *expected)
 }
 
 /* A header block by hand: libnghttp2's encoder does not put paths into its table. */
-#define BLOCK(WIRE, STREAM, BYTES) wire_frame(WIRE, HS_HTTP2_HEADERS, END | HS_HTTP2_END_HEADERS, STREAM, BYTES, sizeof(BYTES) - 1)
+#define BLOCK(WIRE, STREAM, BYTES) \
+	wire_frame(WIRE, HS_HTTP2_HEADERS, END | HS_HTTP2_END_HEADERS, STREAM, BYTES, sizeof(BYTES) - 1)
 #define INSERT_PATH "\x44" /* name 4 is :path; a length and the value follow */
 #define NEWEST "\xbe"      /* entry of the dynamic table */
 #define SECOND "\xbf"
@@ -844,7 +882,7 @@ int main(void)
 		FRESH(test_simple), FRESH(test_multiplexed), FRESH(test_frames), FRESH(test_promise), FRESH(test_connect),
 		FRESH(test_early_answer), FRESH(test_resets), FRESH(test_goaway), FRESH(test_table), FRESH(test_upgrade),
 		FRESH(test_grpc), FRESH(test_grpc_without_status), FRESH(test_deadline), FRESH(test_grpc_values),
-		FRESH(test_times), LATE(test_late), LATE(test_late_names), LATE(test_late_grpc), LATE(test_late_streams),
+		FRESH(test_captures), LATE(test_captures_late), FRESH(test_times), LATE(test_late), LATE(test_late_names), LATE(test_late_grpc), LATE(test_late_streams),
 		LATE(test_late_amid_data), FRESH(test_loss), FRESH(test_loss_before_the_end), FRESH(test_many_streams),
 		FRESH(test_long_blocks),
 		FRESH(test_large_frames), FRESH(test_lies), FRESH(test_too_long_frame), FRESH(test_interrupted_block),
