@@ -72,6 +72,12 @@ struct hs_protocol {
 	/* What hs_conversation_skip() asked for has gone by; the last byte at last_ns. May be NULL. */
 	void (*skipped)(struct hs_conversation *c, enum hs_side from, uint64_t last_ns);
 	/*
+	 * length bytes of `from`, the last at last_ns, have gone by unseen, and with them what feed()
+	 * wanted to see again: of a turn only the head is recorded while the kernel does not know that all is
+	 * wanted. True: the parser goes on behind them; else the place is lost. May be NULL.
+	 */
+	bool (*hidden)(struct hs_conversation *c, enum hs_side from, uint64_t length, uint64_t last_ns);
+	/*
 	 * With resumes_by_side: bytes of `from` are missing; forget what was half read. All other
 	 * protocols lose their state and the calls that were under way, and begin anew.
 	 */
