@@ -4,5 +4,7 @@
 const struct hs_protocol *const hs_protocols[] = {
 	&hs_protocol_http1,
 	&hs_protocol_postgresql,
+	&hs_protocol_mysql,
+	&hs_protocol_mariadb,
 	NULL,
 };

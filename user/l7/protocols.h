@@ -7,5 +7,7 @@
 
 extern const struct hs_protocol hs_protocol_http1;
 extern const struct hs_protocol hs_protocol_postgresql;
+extern const struct hs_protocol hs_protocol_mysql;
+extern const struct hs_protocol hs_protocol_mariadb;
 
 #endif
