@@ -32,6 +32,7 @@ struct hs_sock {
 		__u8 begun;       /* bits: next of that direction is known */
 		__u8 watch;       /* enum hs_watch */
 		__u8 announced;   /* userspace knows the connection */
+		__u8 whole;       /* it began as a protocol of which all is wanted; while watch is HS_WATCH_NEW */
 	} data;
 };
 

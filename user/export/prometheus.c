@@ -21,6 +21,9 @@ static const struct hs_family_type info = { "info", "gauge", "_info" };
 #define EDGE(member) HS_SERIES_EDGES, offsetof(struct hs_edge, member), NULL
 #define EDGE_HISTOGRAM(member, buckets)                                                            \
 	HS_SERIES_EDGES, offsetof(struct hs_edge, member), &(buckets)
+#define CALLS(of) HS_SERIES_##of, 0, NULL
+#define BODIES(of, member) HS_SERIES_##of, offsetof(struct hs_body_sizes, member), NULL
+#define L7_LOSS(loss) 0, HS_L7_LOSS_##loss, NULL
 #define LISTEN(member) HS_SERIES_LISTENERS, offsetof(struct hs_listen, member), NULL
 #define SELF(member) HS_SERIES_SELF, offsetof(struct hs_self, member), NULL
 
@@ -61,6 +64,45 @@ static const struct hs_family families[] = {
 	  "Smoothed round-trip time of connections, when sampled and at their close.",
 	  hs_write_histograms, EDGE_HISTOGRAM(rtt, hs_buckets_rtt) },
 
+	{ "http_server_request_duration_seconds", &histogram, "seconds",
+	  "HTTP requests as the server has them, to the last byte of the answer.", hs_write_call_durations,
+	  CALLS(HTTP_SERVER) },
+	{ "http_server_request_body_size_bytes", &histogram, "bytes", "Bodies of HTTP requests that have one.",
+	  hs_write_body_sizes, BODIES(HTTP_SERVER, request) },
+	{ "http_server_response_body_size_bytes", &histogram, "bytes", "Bodies of HTTP responses that have one.",
+	  hs_write_body_sizes, BODIES(HTTP_SERVER, response) },
+	{ "http_client_request_duration_seconds", &histogram, "seconds",
+	  "HTTP requests to servers beyond this node, as the client has them.", hs_write_call_durations,
+	  CALLS(HTTP_CLIENT) },
+	{ "http_client_request_body_size_bytes", &histogram, "bytes",
+	  "Bodies of HTTP requests to servers beyond this node.", hs_write_body_sizes,
+	  BODIES(HTTP_CLIENT, request) },
+	{ "http_client_response_body_size_bytes", &histogram, "bytes",
+	  "Bodies of HTTP responses of servers beyond this node.", hs_write_body_sizes,
+	  BODIES(HTTP_CLIENT, response) },
+	{ "rpc_server_call_duration_seconds", &histogram, "seconds", "RPCs as the server has them.",
+	  hs_write_call_durations, CALLS(RPC_SERVER) },
+	{ "rpc_client_call_duration_seconds", &histogram, "seconds",
+	  "RPCs to servers beyond this node, as the client has them.", hs_write_call_durations,
+	  CALLS(RPC_CLIENT) },
+	{ "db_client_operation_duration_seconds", &histogram, "seconds", "Operations on databases.",
+	  hs_write_call_durations, CALLS(DB) },
+	{ "dns_lookup_duration_seconds", &histogram, "seconds", "DNS queries, to their answer.",
+	  hs_write_call_durations, CALLS(DNS) },
+	{ "hopscope_tls_handshake_duration_seconds", &histogram, "seconds", "TLS handshakes that succeeded.",
+	  hs_write_call_durations, CALLS(TLS) },
+	{ "hopscope_tls_handshake_failures", &counter, NULL, "TLS handshakes that did not.",
+	  hs_write_call_counts, CALLS(TLS_FAILED) },
+	{ "traces_service_graph_request", &counter, NULL, "Calls of all protocols between two services.",
+	  hs_write_call_counts, CALLS(GRAPH) },
+	{ "traces_service_graph_request_failed", &counter, NULL, "Calls that failed.",
+	  hs_write_failed_counts, CALLS(GRAPH) },
+	{ "traces_service_graph_request_server_seconds", &histogram, "seconds",
+	  "Durations of calls, seen at the server.", hs_write_server_durations, CALLS(GRAPH) },
+	{ "traces_service_graph_request_client_seconds", &histogram, "seconds",
+	  "Durations of calls, seen at the client: the server is beyond this node.",
+	  hs_write_client_durations, CALLS(GRAPH) },
+
 	{ "hopscope_tcp_listen_backlog", &gauge, NULL, "Connections that wait for accept().",
 	  hs_write_numbers, LISTEN(backlog) },
 	{ "hopscope_tcp_listen_backlog_limit", &gauge, NULL,
@@ -82,6 +124,17 @@ static const struct hs_family families[] = {
 	{ "hopscope_build", &info, NULL, "What was built.", hs_write_build, 0, 0, NULL },
 	{ "hopscope_events", &counter, NULL, "Event records read, by kind.", hs_write_events, 0, 0,
 	  NULL },
+	{ "hopscope_l7_calls", &counter, NULL, "Calls read from payload, by protocol.", hs_write_l7_calls, 0, 0,
+	  NULL },
+	{ "hopscope_l7_undecoded_bytes", &counter, "bytes", "Payload that was not seen or not understood.",
+	  hs_write_l7_losses, L7_LOSS(BYTES) },
+	{ "hopscope_l7_undecoded_messages", &counter, NULL, "Messages that could not be read.",
+	  hs_write_l7_losses, L7_LOSS(MESSAGES) },
+	{ "hopscope_l7_lost_calls", &counter, NULL,
+	  "Calls given up: too many at once, or the place was lost amid them.", hs_write_l7_losses,
+	  L7_LOSS(CALLS) },
+	{ "hopscope_l7_lost_segments", &counter, NULL, "Holes in streams that were given up.",
+	  hs_write_l7_losses, L7_LOSS(SEGMENTS) },
 	{ "hopscope_accepts_unobserved", &counter, NULL,
 	  "Accepted connections whose accept() was not seen.", hs_write_reals,
 	  SELF(accepts_unobserved) },
@@ -149,6 +202,8 @@ int hs_prometheus_write(FILE *out, enum hs_exposition exposition, const struct h
 
 	if (!error)
 		error = hs_series_of_listeners(view->model, &page.sets[HS_SERIES_LISTENERS]);
+	if (!error)
+		error = hs_series_of_calls(view->model, page.sets);
 	if (!error) {
 		hs_self_read(view, &page.self);
 		page.self.edges = (double)page.sets[HS_SERIES_EDGES].count;
@@ -156,7 +211,8 @@ int hs_prometheus_write(FILE *out, enum hs_exposition exposition, const struct h
 		write_page(&page);
 		error = fflush_unlocked(out) || ferror_unlocked(out) ? -EIO : 0;
 	}
-	hs_series_free(&page.sets[HS_SERIES_EDGES]);
-	hs_series_free(&page.sets[HS_SERIES_LISTENERS]);
+	page.sets[HS_SERIES_SELF] = (struct hs_series_set){ 0 };
+	for (int of = 0; of < HS_SERIES_MAX; of++)
+		hs_series_free(&page.sets[of]);
 	return error;
 }

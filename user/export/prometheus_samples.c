@@ -39,8 +39,8 @@ static void put_sample(const struct hs_page *page, const struct hs_family *famil
 	putc_unlocked('\n', page->out);
 }
 
-static void put_number(const struct hs_page *page, const struct hs_family *family,
-		       const struct hs_series *series, const char *extra, uint64_t number)
+void hs_put_number(const struct hs_page *page, const struct hs_family *family, const struct hs_series *series,
+		   const char *extra, uint64_t number)
 {
 	char text[HS_NUMBER_LEN];
 
@@ -71,7 +71,7 @@ void hs_write_numbers(const struct hs_page *page, const struct hs_family *family
 	const struct hs_series_set *set = &page->sets[family->of];
 
 	for (size_t i = 0; i < set->count; i++)
-		put_number(page, family, &set->series[i], "",
+		hs_put_number(page, family, &set->series[i], "",
 			   *(const uint64_t *)member(&set->series[i], family));
 }
 
@@ -84,32 +84,32 @@ void hs_write_reals(const struct hs_page *page, const struct hs_family *family)
 			 *(const double *)member(&set->series[i], family));
 }
 
-/* le is written the same in both formats: negotiation must not change a series. */
-static void format_bounds(const struct hs_buckets *buckets, char bounds[][EXTRA_LEN])
+void hs_bounds_make(struct hs_bounds *bounds, const struct hs_buckets *buckets)
 {
 	char number[HS_NUMBER_LEN];
 
+	bounds->buckets = buckets;
 	for (unsigned i = 0; i < buckets->count; i++) {
 		hs_format_real(number, buckets->bound[i]);
-		snprintf(bounds[i], EXTRA_LEN, "le=\"%s\"", number);
+		snprintf(bounds->text[i], sizeof(bounds->text[i]), "le=\"%s\"", number);
 	}
-	strcpy(bounds[buckets->count], "le=\"+Inf\"");
+	strcpy(bounds->text[buckets->count], "le=\"+Inf\"");
 }
 
-static void put_histogram(const struct hs_page *page, const struct hs_family *family,
-			  const struct hs_series *series, const char bounds[][EXTRA_LEN])
+void hs_put_histogram(const struct hs_page *page, const struct hs_family *family, const struct hs_series *series,
+		      const struct hs_histogram *histogram, const struct hs_bounds *bounds)
 {
-	const struct hs_histogram *histogram = member(series, family);
 	uint64_t below = 0, total = hs_histogram_total(histogram);
+	unsigned count = bounds->buckets->count;
 	char text[HS_NUMBER_LEN];
 
-	for (unsigned i = 0; i < family->buckets->count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		below += histogram->count[i];
 		hs_format_number(text, below);
-		put_sample(page, family, "_bucket", series, bounds[i], text);
+		put_sample(page, family, "_bucket", series, bounds->text[i], text);
 	}
 	hs_format_number(text, total);
-	put_sample(page, family, "_bucket", series, bounds[family->buckets->count], text);
+	put_sample(page, family, "_bucket", series, bounds->text[count], text);
 	put_sample(page, family, "_count", series, "", text);
 	hs_format_real(text, histogram->sum);
 	put_sample(page, family, "_sum", series, "", text);
@@ -119,12 +119,14 @@ static void put_histogram(const struct hs_page *page, const struct hs_family *fa
 void hs_write_histograms(const struct hs_page *page, const struct hs_family *family)
 {
 	const struct hs_series_set *set = &page->sets[family->of];
-	char bounds[HS_HISTOGRAM_BUCKETS + 1][EXTRA_LEN];
+	struct hs_bounds bounds;
 
-	format_bounds(family->buckets, bounds);
+	hs_bounds_make(&bounds, family->buckets);
 	for (size_t i = 0; i < set->count; i++) {
-		if (hs_histogram_total(member(&set->series[i], family)))
-			put_histogram(page, family, &set->series[i], bounds);
+		const struct hs_histogram *histogram = member(&set->series[i], family);
+
+		if (hs_histogram_total(histogram))
+			hs_put_histogram(page, family, &set->series[i], histogram, &bounds);
 	}
 }
 
@@ -142,7 +144,7 @@ void hs_write_failures(const struct hs_page *page, const struct hs_family *famil
 
 			snprintf(extra, sizeof(extra), "reason=\"%s\",cause=\"%s\"",
 				 hs_reason_name(kind->reason), hs_cause_name(kind->cause));
-			put_number(page, family, &set->series[i], extra, kind->count);
+			hs_put_number(page, family, &set->series[i], extra, kind->count);
 		}
 	}
 }
@@ -162,7 +164,7 @@ void hs_write_stuck(const struct hs_page *page, const struct hs_family *family)
 			if (!edge->stuck[cause] && !(edge->stuck_seen >> cause & 1))
 				continue;
 			snprintf(extra, sizeof(extra), "cause=\"%s\"", hs_cause_name(cause));
-			put_number(page, family, &set->series[i], extra, edge->stuck[cause]);
+			hs_put_number(page, family, &set->series[i], extra, edge->stuck[cause]);
 		}
 	}
 }
@@ -180,7 +182,7 @@ static void put_retransmits(const struct hs_page *page, const struct hs_family *
 			continue;
 		snprintf(extra, sizeof(extra), "sender=\"%s\",kind=\"%s\"", senders[side],
 			 hs_retransmit_name(kind));
-		put_number(page, family, series, extra, edge->retransmits[side][kind]);
+		hs_put_number(page, family, series, extra, edge->retransmits[side][kind]);
 	}
 }
 
@@ -205,7 +207,7 @@ void hs_write_resets(const struct hs_page *page, const struct hs_family *family)
 
 		snprintf(extra, sizeof(extra), "sender=\"%s\"", senders[i % 2]);
 		if (resets)
-			put_number(page, family, series, extra, resets);
+			hs_put_number(page, family, series, extra, resets);
 	}
 }
 
@@ -215,7 +217,7 @@ void hs_write_dropped(const struct hs_page *page, const struct hs_family *family
 
 	for (size_t i = 0; i < page->view->dropped_count; i++) {
 		snprintf(extra, sizeof(extra), "stage=\"%s\"", page->view->dropped[i].stage);
-		put_number(page, family, NULL, extra, page->view->dropped[i].count);
+		hs_put_number(page, family, NULL, extra, page->view->dropped[i].count);
 	}
 }
 
@@ -225,7 +227,7 @@ void hs_write_hooks(const struct hs_page *page, const struct hs_family *family)
 
 	for (size_t i = 0; i < page->view->hook_count; i++) {
 		snprintf(extra, sizeof(extra), "hook=\"%s\"", page->view->hooks[i].hook);
-		put_number(page, family, NULL, extra, page->view->hooks[i].attached);
+		hs_put_number(page, family, NULL, extra, page->view->hooks[i].attached);
 	}
 }
 
@@ -240,7 +242,7 @@ void hs_write_rungs(const struct hs_page *page, const struct hs_family *family)
 			continue;
 		snprintf(extra, sizeof(extra), "hook=\"%s\",rung=\"%s\"", hook->hook,
 			 hook->ladder[hook->rung].name);
-		put_number(page, family, NULL, extra, 1);
+		hs_put_number(page, family, NULL, extra, 1);
 	}
 }
 
@@ -250,7 +252,7 @@ void hs_write_build(const struct hs_page *page, const struct hs_family *family)
 
 	snprintf(extra, sizeof(extra), "version=\"%s\",revision=\"%s\",compiler=\"%s\"", HS_VERSION,
 		 hs_revision, HS_COMPILER);
-	put_number(page, family, NULL, extra, 1);
+	hs_put_number(page, family, NULL, extra, 1);
 }
 
 static const char *const event_kinds[] = {
@@ -279,6 +281,41 @@ void hs_write_events(const struct hs_page *page, const struct hs_family *family)
 
 	for (int kind = HS_EV_PROCESS; kind < HS_EV_MAX; kind++) {
 		snprintf(extra, sizeof(extra), "kind=\"%s\"", event_kinds[kind]);
-		put_number(page, family, NULL, extra, counters->events[kind]);
+		hs_put_number(page, family, NULL, extra, counters->events[kind]);
 	}
+}
+
+/* Counts of protocols that share a name are where the first of them is. */
+static bool is_counted(size_t place)
+{
+	for (size_t i = 1; i < place; i++)
+		if (!strcmp(hs_protocols[i - 1]->name, hs_protocols[place - 1]->name))
+			return false;
+	return true;
+}
+
+static void put_by_protocol(const struct hs_page *page, const struct hs_family *family, size_t place, uint64_t number)
+{
+	char extra[EXTRA_LEN];
+
+	if (!is_counted(place))
+		return;
+	snprintf(extra, sizeof(extra), "protocol=\"%s\"", place ? hs_protocols[place - 1]->name : "unknown");
+	hs_put_number(page, family, NULL, extra, number);
+}
+
+void hs_write_l7_calls(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_model_counters *counters = hs_model_counters(page->view->model);
+
+	for (size_t i = 1; i <= HS_PROTOCOLS_MAX && hs_protocols[i - 1]; i++)
+		put_by_protocol(page, family, i, counters->calls[i]);
+}
+
+void hs_write_l7_losses(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_model_counters *counters = hs_model_counters(page->view->model);
+
+	for (size_t i = 0; i <= HS_PROTOCOLS_MAX && (!i || hs_protocols[i - 1]); i++)
+		put_by_protocol(page, family, i, counters->undecoded[i][family->offset]);
 }

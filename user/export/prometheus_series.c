@@ -7,7 +7,7 @@
 #include "export/format.h"
 #include "export/prometheus_page.h"
 
-static void put_label(FILE *out, const char *name, const char *value, char end)
+void hs_series_label(FILE *out, const char *name, const char *value, char end)
 {
 	fprintf(out, "%s=\"", name);
 	hs_format_escaped(out, value, HS_ESCAPE_LABEL);
@@ -16,19 +16,19 @@ static void put_label(FILE *out, const char *name, const char *value, char end)
 		fputc(end, out);
 }
 
-static void put_port(FILE *out, uint64_t port, char end)
+void hs_series_port(FILE *out, uint64_t port, char end)
 {
 	char text[HS_NUMBER_LEN];
 
 	hs_format_number(text, port);
-	put_label(out, "server_port", text, end);
+	hs_series_label(out, "server_port", text, end);
 }
 
 /*
  * Label texts follow one another, NUL-ended, in one stream, that moves while it grows: so the
  * series get their pointers at the end, each from the length of the one before.
  */
-static int close_labels(FILE *out, struct hs_series_set *set)
+int hs_series_close(FILE *out, struct hs_series_set *set)
 {
 	bool failed = ferror(out);
 	const char *at;
@@ -44,8 +44,7 @@ static int close_labels(FILE *out, struct hs_series_set *set)
 	return 0;
 }
 
-/* Room for count series, and a stream for their labels; NULL: no memory. */
-static FILE *open_labels(struct hs_series_set *set, size_t count, size_t *size)
+FILE *hs_series_open(struct hs_series_set *set, size_t count, size_t *size)
 {
 	set->series = calloc(count + 1, sizeof(*set->series));
 	return set->series ? open_memstream(&set->text, size) : NULL;
@@ -59,20 +58,20 @@ int hs_series_of_edges(const struct hs_model *model, struct hs_series_set *set)
 
 	for (edge = hs_model_edges(model); edge; edge = edge->hh.next)
 		count++;
-	out = open_labels(set, count, &size);
+	out = hs_series_open(set, count, &size);
 	if (!out)
 		return -ENOMEM;
 	for (edge = hs_model_edges(model); edge; edge = edge->hh.next) {
-		put_label(out, "client", edge->key.client->identity.name, ',');
-		put_label(out, "server", edge->key.server->identity.name, ',');
-		put_port(out, edge->key.server_port, '\0');
+		hs_series_label(out, "client", edge->key.client->identity.name, ',');
+		hs_series_label(out, "server", edge->key.server->identity.name, ',');
+		hs_series_port(out, edge->key.server_port, '\0');
 		fputc('\0', out);
 		set->series[set->count++].item = edge;
 	}
-	return close_labels(out, set);
+	return hs_series_close(out, set);
 }
 
-static int compare_series(const void *left, const void *right)
+int hs_series_compare(const void *left, const void *right)
 {
 	const struct hs_series *a = left, *b = right;
 
@@ -97,11 +96,11 @@ static int merge_listeners(struct hs_series_set *set)
 	set->items = sums;
 	if (!sums)
 		return -ENOMEM;
-	qsort(set->series, set->count, sizeof(*set->series), compare_series);
+	qsort(set->series, set->count, sizeof(*set->series), hs_series_compare);
 	for (size_t i = 0; i < set->count; i++) {
 		struct hs_series series = set->series[i];
 
-		if (!kept || compare_series(&set->series[kept - 1], &series)) {
+		if (!kept || hs_series_compare(&set->series[kept - 1], &series)) {
 			set->series[kept] = series;
 			set->series[kept].item = &sums[kept];
 			kept++;
@@ -117,10 +116,10 @@ static void put_listener(FILE *out, const struct hs_listener *listener)
 	char address[HS_ADDRESS_LEN];
 
 	hs_format_address(address, listener->address);
-	put_label(out, "server", listener->workload ? listener->workload->identity.name : "unknown",
+	hs_series_label(out, "server", listener->workload ? listener->workload->identity.name : "unknown",
 		  ',');
-	put_port(out, listener->port, ',');
-	put_label(out, "address", address, '\0');
+	hs_series_port(out, listener->port, ',');
+	hs_series_label(out, "address", address, '\0');
 	fputc('\0', out);
 }
 
@@ -133,7 +132,7 @@ int hs_series_of_listeners(const struct hs_model *model, struct hs_series_set *s
 
 	for (listener = hs_model_listeners(model); listener; listener = listener->hh.next)
 		count++;
-	out = open_labels(set, count, &size);
+	out = hs_series_open(set, count, &size);
 	if (!out)
 		return -ENOMEM;
 	for (listener = hs_model_listeners(model); listener; listener = listener->hh.next) {
@@ -142,7 +141,7 @@ int hs_series_of_listeners(const struct hs_model *model, struct hs_series_set *s
 		put_listener(out, listener);
 		set->series[set->count++].item = listener;
 	}
-	error = close_labels(out, set);
+	error = hs_series_close(out, set);
 	return error ? error : merge_listeners(set);
 }
 

@@ -51,6 +51,8 @@ struct hs_protocol {
 	size_t state_size;   /* of the parser's state for a connection; zeroed before the first use */
 	/* Every byte is needed; else the heads of turns are enough (the first 4 KiB that a side says). */
 	bool whole;
+	/* Longer heads (64 KiB), and the ends of what is pushed (256 bytes): where messages end matters. */
+	bool tails;
 	/* It finds the next message of one side alone, without the other (frames with stream numbers). */
 	bool resumes_by_side;
 	/*
@@ -73,12 +75,13 @@ struct hs_protocol {
 	void (*skipped)(struct hs_conversation *c, enum hs_side from, uint64_t last_ns);
 	/*
 	 * length bytes of `from`, the last at last_ns, have gone by unseen, and with them what feed()
-	 * wanted to see again: of a turn only the head is recorded while the kernel does not know that all is
-	 * wanted. True: the parser goes on behind them; else the place is lost. May be NULL.
+	 * wanted to see again: of a long turn not all is recorded. True: the parser goes on behind them; else the place
+	 * is lost. May be NULL.
 	 */
 	bool (*hidden)(struct hs_conversation *c, enum hs_side from, uint64_t length, uint64_t last_ns);
 	/*
-	 * With resumes_by_side: bytes of `from` are missing; forget what was half read. All other
+	 * With resumes_by_side: bytes of `from` are missing; forget what was half read. It comes at
+	 * the loss, and once more before the place is found if more was missed. All other
 	 * protocols lose their state and the calls that were under way, and begin anew.
 	 */
 	void (*lost)(struct hs_conversation *c, enum hs_side from);
@@ -109,6 +112,11 @@ void hs_conversation_skip(struct hs_conversation *c, enum hs_side from, uint64_t
  * NULL for what they show to be (HTTP CONNECT, STARTTLS).
  */
 void hs_conversation_switch(struct hs_conversation *c, const struct hs_protocol *protocol);
+/*
+ * … this one, to which the calls go that are under way: an upgrade in the midst of a call. They are
+ * there when its feed() is called first.
+ */
+void hs_conversation_hand_over(struct hs_conversation *c, const struct hs_protocol *protocol);
 /* … which nobody needs to look at any more. */
 void hs_conversation_ignore(struct hs_conversation *c);
 
@@ -118,7 +126,7 @@ void hs_conversation_undecoded(struct hs_conversation *c);
 /*
  * A request began. Its call is kept, in order, until hs_call_done(). Zeroed but for request_ns and
  * request_end_ns (both first_ns) and status (-1). NULL when too many are under way: counted, and
- * the parser goes on without it.
+ * the parser goes on without it. hs_call_find() is fast, where id is not 0.
  */
 struct hs_call *hs_call_begin(struct hs_conversation *c, uint32_t id, uint64_t first_ns);
 struct hs_call *hs_call_oldest(struct hs_conversation *c); /* or NULL */
@@ -126,6 +134,8 @@ struct hs_call *hs_call_newest(struct hs_conversation *c); /* or NULL */
 struct hs_call *hs_call_find(struct hs_conversation *c, uint32_t id); /* or NULL */
 /* It is over: reported as it stands, and gone. */
 void hs_call_done(struct hs_conversation *c, struct hs_call *call);
+/* It is under way, but its end was missed, or will be: gone without a report, and counted as lost. */
+void hs_call_lose(struct hs_conversation *c, struct hs_call *call);
 /* It was none, or nobody can tell how it went: gone without a report. */
 void hs_call_forget(struct hs_conversation *c, struct hs_call *call);
 

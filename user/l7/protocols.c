@@ -6,5 +6,6 @@ const struct hs_protocol *const hs_protocols[] = {
 	&hs_protocol_postgresql,
 	&hs_protocol_mysql,
 	&hs_protocol_mariadb,
+	&hs_protocol_http2,
 	NULL,
 };

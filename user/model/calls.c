@@ -8,19 +8,23 @@
 #define SAMPLES 100       /* ordinary calls that are kept in a second when nobody follows */
 #define EDGE_SHARE 4      /* one edge may have such a part of all routes */
 
-static uint64_t duration_of(const struct hs_call *call)
+/* Without an answer it lasts until nobody waits any more: now. */
+static uint64_t duration_of(const struct hs_model *model, const struct hs_call *call)
 {
 	uint64_t end_ns = call->response_end_ns ? call->response_end_ns : call->response_ns;
 
+	if (call->end != HS_CALL_ANSWERED && !call->response_end_ns)
+		end_ns = model->now_ns;
 	return end_ns > call->request_ns ? end_ns - call->request_ns : 0;
 }
 
 /* ---- kinds of calls ---- */
 
-static void route_of(const struct hs_call *call, char *route)
+static void route_of(const struct hs_model *model, const struct hs_call *call, char *route)
 {
 	if (call->target[0] == '/' && !call->rpc) {
-		hs_route_of_path(call->target, route, HS_ROUTE_LEN);
+		if (!hs_route_patterns_match(model->config.routes, call->target, route))
+			hs_route_of_path(call->target, route, HS_ROUTE_LEN);
 		return;
 	}
 	memcpy(route, call->target, strnlen(call->target, HS_ROUTE_LEN - 1)); /* behind it zeroes */
@@ -63,34 +67,25 @@ static struct hs_calls *get(struct hs_model *model, struct hs_edge *edge, struct
 	return calls || model->route_count >= 2 * model->config.max_routes ? calls : make(model, edge, key);
 }
 
-static void count(struct hs_model *model, struct hs_edge *edge, const struct hs_call *call, struct hs_calls *calls)
+static void count(struct hs_edge *edge, const struct hs_call *call, uint64_t duration_ns)
 {
-	uint64_t duration_ns = duration_of(call);
-
 	edge->call_count++;
 	edge->call_failures += call->failed || call->end != HS_CALL_ANSWERED;
-	edge->last_seen_ns = model->now_ns;
-	if (call->end == HS_CALL_ANSWERED) {
-		if (!edge->call_latency)
-			edge->call_latency = calloc(1, sizeof(*edge->call_latency));
-		if (edge->call_latency)
-			hs_latency_add(edge->call_latency, duration_ns);
-	}
-	if (!calls)
+	if (call->end != HS_CALL_ANSWERED)
 		return;
-	calls->count++;
-	calls->request_bytes += call->request_bytes;
-	calls->response_bytes += call->response_bytes;
-	hs_histogram_add(&calls->duration, &hs_buckets_call, duration_ns / 1e9);
+	if (!edge->call_latency)
+		edge->call_latency = calloc(1, sizeof(*edge->call_latency));
+	if (edge->call_latency)
+		hs_latency_add(edge->call_latency, duration_ns);
 }
 
 /* ---- recent calls ---- */
 
-static bool is_kept(struct hs_model *model, const struct hs_call *call)
+static bool is_kept(struct hs_model *model, const struct hs_call *call, uint64_t duration_ns)
 {
 	if (!model->config.max_requests)
 		return false;
-	if (model->requests_followed || call->failed || call->end != HS_CALL_ANSWERED || duration_of(call) > SLOW_NS)
+	if (model->requests_followed || call->failed || call->end != HS_CALL_ANSWERED || duration_ns > SLOW_NS)
 		return true;
 	if (model->now_ns - model->sample_ns >= SECOND) {
 		model->sample_ns = model->now_ns;
@@ -106,7 +101,7 @@ static void clear(struct hs_model *model, struct hs_request *request)
 }
 
 static void keep(struct hs_model *model, const struct hs_connection *connection, enum hs_side seen_at,
-		 const struct hs_calls_key *key, const struct hs_call *call)
+		 const struct hs_calls_key *key, const struct hs_call *call, uint64_t duration_ns)
 {
 	struct hs_workload *workload[HS_SIDES];
 	struct hs_request *request;
@@ -119,6 +114,7 @@ static void keep(struct hs_model *model, const struct hs_connection *connection,
 	clear(model, request);
 	*request = (struct hs_request){
 		.number = ++model->request_next, .protocol = key->protocol, .call = *call, .seen_at = seen_at,
+		.duration_ns = duration_ns,
 	};
 	memcpy(request->route, key->route, sizeof(request->route));
 	hs_ends(model, connection, workload);
@@ -160,6 +156,8 @@ void hs_requests_free(struct hs_model *model)
 void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum hs_side seen_at,
 		  const struct hs_protocol *protocol, const struct hs_call *call)
 {
+	uint64_t duration_ns = duration_of(model, call);
+	struct hs_calls *calls;
 	struct hs_calls_key key;
 
 	if (!connection->edge)
@@ -171,15 +169,20 @@ void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum
 	memcpy(key.operation, call->operation, sizeof(key.operation));
 	memcpy(key.error, call->error, sizeof(key.error));
 	memcpy(key.version, call->version, sizeof(key.version));
-	route_of(call, key.route);
+	route_of(model, call, key.route);
 	key.status = call->status;
 	key.end = call->end;
 	key.seen_at = seen_at;
 	key.rpc = call->rpc;
 	key.failed = call->failed;
-	count(model, connection->edge, call, get(model, connection->edge, &key));
-	if (is_kept(model, call))
-		keep(model, connection, seen_at, &key, call);
+	calls = get(model, connection->edge, &key);
+	if (calls)
+		hs_calls_measure(calls, call, duration_ns);
+	if (protocol->kind != HS_PROTOCOL_TLS)
+		count(connection->edge, call, duration_ns);
+	connection->edge->last_seen_ns = model->now_ns;
+	if (is_kept(model, call, duration_ns))
+		keep(model, connection, seen_at, &key, call, duration_ns);
 }
 
 void hs_calls_free(struct hs_model *model, struct hs_edge *edge)
@@ -188,6 +191,7 @@ void hs_calls_free(struct hs_model *model, struct hs_edge *edge)
 
 	HASH_ITER(hh, edge->calls, calls, next) {
 		HASH_DEL(edge->calls, calls);
+		hs_calls_free_measures(calls);
 		free(calls);
 		model->route_count--;
 	}

@@ -99,6 +99,8 @@ static void move_rates(struct hs_edge *edge, double seconds, double age)
 	move(&edge->rates.sent_bytes, &edge->last.sent_bytes, edge->sent_bytes, seconds, weight);
 	move(&edge->rates.received_bytes, &edge->last.received_bytes, edge->received_bytes, seconds, weight);
 	move(&edge->rates.retransmits, &edge->last.retransmits, retransmits, seconds, weight);
+	for (struct hs_calls *calls = edge->calls; calls; calls = calls->hh.next)
+		move(&calls->rate, &calls->last_count, calls->count, seconds, weight);
 }
 
 void hs_edge_tick(struct hs_model *model)

@@ -29,14 +29,25 @@ const struct hs_buckets hs_buckets_call = {
 	.bound = { 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10 },
 };
 
-void hs_histogram_add(struct hs_histogram *histogram, const struct hs_buckets *buckets, double seconds)
+const struct hs_buckets hs_buckets_db = {
+	.count = 9,
+	.bound = { 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10 },
+};
+
+/* Powers of eight: each is ten series more for every kind of call. */
+const struct hs_buckets hs_buckets_body = {
+	.count = 7,
+	.bound = { 128, 1024, 8192, 65536, 524288, 4194304, 33554432 },
+};
+
+void hs_histogram_add(struct hs_histogram *histogram, const struct hs_buckets *buckets, double value)
 {
 	unsigned i = 0;
 
-	while (i < buckets->count && seconds > buckets->bound[i])
+	while (i < buckets->count && value > buckets->bound[i])
 		i++;
 	histogram->count[i < buckets->count ? i : HS_HISTOGRAM_BUCKETS]++;
-	histogram->sum += seconds;
+	histogram->sum += value;
 }
 
 uint64_t hs_histogram_total(const struct hs_histogram *histogram)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fixed-bucket histograms of durations, as Prometheus' classic histograms count them. */
+/* Fixed-bucket histograms of durations and sizes, as Prometheus' classic histograms count them. */
 #ifndef HS_MODEL_HISTOGRAM_H
 #define HS_MODEL_HISTOGRAM_H
 
@@ -8,7 +8,7 @@
 
 #define HS_HISTOGRAM_BUCKETS 16
 
-/* Upper bounds in seconds, ascending, without +Inf. */
+/* Upper bounds in seconds or bytes, ascending, without +Inf. */
 struct hs_buckets {
 	unsigned count; /* <= HS_HISTOGRAM_BUCKETS */
 	double bound[HS_HISTOGRAM_BUCKETS];
@@ -17,14 +17,16 @@ struct hs_buckets {
 extern const struct hs_buckets hs_buckets_handshake;  /* SYN to established, and established to accept() */
 extern const struct hs_buckets hs_buckets_connection; /* life of a connection */
 extern const struct hs_buckets hs_buckets_rtt;
-extern const struct hs_buckets hs_buckets_call; /* as the semantic conventions advise for HTTP, RPC and databases */
+extern const struct hs_buckets hs_buckets_call; /* as the semantic conventions advise for HTTP and RPC */
+extern const struct hs_buckets hs_buckets_db;   /* … and for databases */
+extern const struct hs_buckets hs_buckets_body; /* bytes: they advise none */
 
 struct hs_histogram {
 	uint64_t count[HS_HISTOGRAM_BUCKETS + 1]; /* per bucket, not cumulated; the last is +Inf */
-	double sum;                               /* seconds */
+	double sum;
 };
 
-void hs_histogram_add(struct hs_histogram *histogram, const struct hs_buckets *buckets, double seconds);
+void hs_histogram_add(struct hs_histogram *histogram, const struct hs_buckets *buckets, double value);
 uint64_t hs_histogram_total(const struct hs_histogram *histogram);
 
 /*

@@ -38,6 +38,7 @@ struct hs_model_config {
 	uint64_t edge_ttl_ns;     /* an edge idle for so long is forgotten */
 	uint32_t self_pid;        /* sockets of this process are not accounted; 0: none */
 	const struct hs_rules *rules; /* name overrides, or NULL; borrowed */
+	const struct hs_route_patterns *routes; /* come before folding, or NULL; borrowed */
 	const char *node;             /* this node's hostname, or NULL; borrowed */
 	/*
 	 * Asked once for a process that no record introduced. It answers by feeding an
@@ -176,9 +177,21 @@ struct hs_calls {
 	} key;
 	uint64_t count;
 	uint64_t request_bytes, response_bytes;
-	struct hs_histogram duration; /* first byte of the request to last of the answer: hs_buckets_call */
+	struct hs_histogram duration; /* first byte of the request to last of the answer: hs_calls_buckets() */
+	struct hs_body_sizes {
+		struct hs_histogram request, response; /* hs_buckets_body; of messages that had one */
+	} *bodies;                         /* of HTTP; NULL: there was none */
+	struct hs_rough_latency *latency;  /* of answered calls; NULL before the first */
+	double rate;                       /* per second, as the rates of an edge */
+	uint64_t last_count;               /* when the rate was made: private */
 	UT_hash_handle hh;
 };
+
+/* measure.c: the bounds of duration follow from the kind of the protocol. */
+const struct hs_buckets *hs_calls_buckets(const struct hs_calls *calls);
+/* Count one of that kind. */
+void hs_calls_measure(struct hs_calls *calls, const struct hs_call *call, uint64_t duration_ns);
+void hs_calls_free_measures(struct hs_calls *calls);
 
 /* Totals of one edge (client, server, server port), each connection counted once. */
 struct hs_edge {
@@ -205,7 +218,8 @@ struct hs_edge {
 	struct hs_histogram connection_duration;
 	struct hs_histogram rtt;
 	struct hs_calls *calls;           /* by key; list by hh.next */
-	struct hs_latency *call_latency;  /* of all answered calls; NULL before the first */
+	/* All but TLS handshakes, which are none of the application's. */
+	struct hs_latency *call_latency;  /* of answered calls; NULL before the first */
 	uint64_t call_count, call_failures;
 	/* Moving rates per second over about half a minute, for people; metrics use the totals. */
 	struct hs_edge_rates {
@@ -350,6 +364,7 @@ struct hs_request {
 	struct hs_log_end end[HS_SIDES];
 	const struct hs_protocol *protocol;
 	struct hs_call call; /* its links mean nothing */
+	uint64_t duration_ns; /* to the last byte of the answer; without one, to the end of the connection */
 	char route[HS_ROUTE_LEN];
 	enum hs_side seen_at;
 };

@@ -2,7 +2,8 @@
 #include "model/route.h"
 
 #include <ctype.h>
-#include <stdbool.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NAME_MAX_LENGTH 48 /* a longer segment names a thing, not a kind of things */
@@ -66,11 +67,11 @@ static const char *fold(const struct segment *s)
 		return "{address}";
 	if (s->length >= HASH_LENGTH && s->digits && s->digits + s->hex_letters == s->length)
 		return "{hash}";
-	if (s->length >= TOKEN_LENGTH && s->digits >= 3 && !s->dots)
+	if (s->length >= TOKEN_LENGTH && s->digits >= (s->hyphens ? 3 : 2) && !s->dots)
 		return "{token}";
 	if (s->length > NAME_MAX_LENGTH || (s->length > 3 && s->others * 2 > s->length))
 		return "{token}";
-	if (s->digits >= 4 && s->digits * 2 > s->length)
+	if (s->digits >= 4 && s->digits * 2 >= s->length)
 		return "{id}"; /* order-100042 */
 	return NULL;
 }
@@ -102,4 +103,80 @@ void hs_route_of_path(const char *path, char *route, size_t size)
 		path += length;
 	}
 	route[used] = '\0';
+}
+
+/* ---- routes that the user names ---- */
+
+struct hs_route_patterns {
+	size_t count;
+	char *text[HS_ROUTE_PATTERNS_MAX];
+};
+
+struct hs_route_patterns *hs_route_patterns_new(void)
+{
+	return calloc(1, sizeof(struct hs_route_patterns));
+}
+
+void hs_route_patterns_free(struct hs_route_patterns *patterns)
+{
+	for (size_t i = 0; patterns && i < patterns->count; i++)
+		free(patterns->text[i]);
+	free(patterns);
+}
+
+static bool is_any(const char *segment, size_t length)
+{
+	if (length == 1 && *segment == '*')
+		return true;
+	return length > 2 && *segment == '{' && segment[length - 1] == '}';
+}
+
+/* An asterisk or a brace amid a segment looks like a wildcard, and would be none. */
+static bool is_segment(const char *segment, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (iscntrl((unsigned char)segment[i]) || segment[i] == '?')
+			return false;
+	if (is_any(segment, length))
+		return length == 1 || strcspn(segment + 1, "{}*") >= length - 2;
+	return strcspn(segment, "{}*") >= length;
+}
+
+int hs_route_patterns_add(struct hs_route_patterns *patterns, const char *text)
+{
+	if (*text != '/')
+		return -EINVAL;
+	if (strlen(text) >= HS_ROUTE_LEN)
+		return -ENAMETOOLONG;
+	for (const char *at = text; *at == '/'; at += 1 + strcspn(at + 1, "/"))
+		if (!is_segment(at + 1, strcspn(at + 1, "/")))
+			return -EINVAL;
+	if (patterns->count == HS_ROUTE_PATTERNS_MAX)
+		return -ENOSPC;
+	patterns->text[patterns->count] = strdup(text);
+	return patterns->text[patterns->count] ? (patterns->count++, 0) : -ENOMEM;
+}
+
+static bool matches(const char *pattern, const char *path)
+{
+	while (*pattern == '/' && *path == '/') {
+		size_t wanted = strcspn(++pattern, "/"), length = strcspn(++path, "/");
+
+		if (is_any(pattern, wanted) ? !length : wanted != length || memcmp(pattern, path, length))
+			return false;
+		pattern += wanted;
+		path += length;
+	}
+	return !*pattern && !*path;
+}
+
+bool hs_route_patterns_match(const struct hs_route_patterns *patterns, const char *path, char route[HS_ROUTE_LEN])
+{
+	for (size_t i = 0; patterns && i < patterns->count; i++) {
+		if (!matches(patterns->text[i], path))
+			continue;
+		strcpy(route, patterns->text[i]);
+		return true;
+	}
+	return false;
 }

@@ -27,13 +27,25 @@ struct hs_model *fake_new(void)
 
 	model->now_ns = HS_NS_PER_SEC;
 	model->log_next = 1;
+	model->request_next = 1;
 	return model;
+}
+
+static void free_calls(const struct hs_edge *edge)
+{
+	for (struct hs_calls *next, *calls = edge->calls; calls; calls = next) {
+		next = calls->hh.next;
+		hs_calls_free_measures(calls);
+		free(calls);
+	}
+	free(edge->call_latency);
 }
 
 void fake_free(struct hs_model *model)
 {
 	FREE_ALL(model->workloads);
 	for (const struct hs_edge *edge = model->edges; edge; edge = edge->hh.next) {
+		free_calls(edge);
 		free(edge->failures.kinds);
 		free(edge->connection_failures.kinds);
 	}
@@ -129,6 +141,68 @@ struct hs_connection *fake_connection(struct hs_model *model)
 	model->connections = made;
 	model->connection_count++;
 	return &made->connection;
+}
+
+const struct hs_protocol fake_http = { .name = "http", .kind = HS_PROTOCOL_HTTP };
+const struct hs_protocol fake_db = { .name = "postgresql", .kind = HS_PROTOCOL_DB };
+const struct hs_protocol fake_dns = { .name = "dns", .kind = HS_PROTOCOL_DNS };
+const struct hs_protocol fake_tls = { .name = "tls", .kind = HS_PROTOCOL_TLS };
+
+struct hs_calls *fake_calls(struct hs_edge *edge, const struct hs_protocol *protocol, int status, unsigned count,
+			    double duration_ms)
+{
+	const struct hs_call call = { .request_bytes = 100, .response_bytes = 2000 };
+	struct hs_calls *calls = calloc(1, sizeof(*calls));
+
+	calls->key.protocol = protocol;
+	strcpy(calls->key.operation, "GET");
+	strcpy(calls->key.route, "/users/{id}");
+	calls->key.status = status;
+	calls->key.failed = status >= 500;
+	calls->key.seen_at = HS_SERVER;
+	if (!edge->call_latency)
+		edge->call_latency = calloc(1, sizeof(*edge->call_latency));
+	for (unsigned i = 0; i < count; i++) {
+		hs_calls_measure(calls, &call, (uint64_t)(duration_ms * HS_NS_PER_MS));
+		hs_latency_add(edge->call_latency, (uint64_t)(duration_ms * HS_NS_PER_MS));
+	}
+	edge->call_count += count;
+	edge->call_failures += status >= 500 ? count : 0;
+	APPEND(edge->calls, calls);
+	return calls;
+}
+
+/* GET /users/42, answered with 200 and 2000 bytes: sent in 1 ms, answered 10 ms later, over after 5 ms more. */
+struct hs_request *fake_request(struct hs_model *model, const char *client, const char *server, uint16_t port)
+{
+	struct hs_request *request = &model->requests[model->request_next % FAKE_REQUESTS];
+	uint64_t now = model->now_ns;
+
+	*request = (struct hs_request){
+		.number = model->request_next++, .protocol = &fake_http, .seen_at = HS_SERVER, .route = "/users/{id}",
+		.duration_ns = 16 * HS_NS_PER_MS,
+		.call = { .request_ns = now, .request_end_ns = now + HS_NS_PER_MS, .response_ns = now + 11 * HS_NS_PER_MS,
+			  .response_end_ns = now + 16 * HS_NS_PER_MS, .response_bytes = 2000, .status = 200,
+			  .operation = "GET", .target = "/users/42", .version = "1.1" },
+	};
+	request->end[HS_CLIENT].workload = fake_workload(model, client, HS_WORKLOAD_PROCESS);
+	request->end[HS_SERVER].workload = fake_workload(model, server, HS_WORKLOAD_UNIT);
+	request->end[HS_SERVER].port = port;
+	return request;
+}
+
+const struct hs_request *hs_model_request(const struct hs_model *model, uint64_t from)
+{
+	uint64_t oldest = model->request_next > FAKE_REQUESTS ? model->request_next - FAKE_REQUESTS : 1;
+
+	if (from < oldest)
+		from = oldest;
+	return from < model->request_next ? &model->requests[from % FAKE_REQUESTS] : NULL;
+}
+
+uint64_t hs_model_request_end(const struct hs_model *model)
+{
+	return model->request_next;
 }
 
 struct hs_log_entry *fake_event(struct hs_model *model, enum hs_log_type type)

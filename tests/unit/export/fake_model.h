@@ -10,6 +10,7 @@
 #include "model/finding.h"
 
 #define FAKE_LOG 64
+#define FAKE_REQUESTS 64
 
 struct fake_connection {
 	struct hs_connection connection; /* first */
@@ -28,7 +29,12 @@ struct hs_model {
 	size_t connection_count;
 	struct hs_log_entry log[FAKE_LOG];
 	uint64_t log_next;
+	struct hs_request requests[FAKE_REQUESTS];
+	uint64_t request_next;
 };
+
+/* Protocols of every kind: nobody parses them here. */
+extern const struct hs_protocol fake_http, fake_db, fake_dns, fake_tls;
 
 struct hs_model *fake_new(void); /* its time is 1 s */
 void fake_free(struct hs_model *model);
@@ -46,6 +52,13 @@ struct hs_finding *fake_finding(struct hs_model *model, const char *client, cons
 				uint16_t port, enum hs_cause cause);
 struct hs_process *fake_process(struct hs_model *model, uint32_t pid, const char *comm);
 struct hs_connection *fake_connection(struct hs_model *model);
+/*
+ * count calls "GET /users/{id}" of that kind, of duration_ms each, with 100 bytes out and 2000 back. Change what is
+ * to be another: the kind of them is what key then says.
+ */
+struct hs_calls *fake_calls(struct hs_edge *edge, const struct hs_protocol *protocol, int status, unsigned count,
+			    double duration_ms);
+struct hs_request *fake_request(struct hs_model *model, const char *client, const char *server, uint16_t port);
 struct hs_log_entry *fake_event(struct hs_model *model, enum hs_log_type type);
 
 /* "10.0.0.1" or "::1". */

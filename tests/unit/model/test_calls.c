@@ -120,6 +120,65 @@ static void test_unanswered(void **state)
 	assert_null(hs_model_edges(model)->call_latency);
 }
 
+/* It was not answered for as long as somebody waited. */
+static void test_wait_without_an_answer(void **state)
+{
+	struct flow flow = flow_make();
+	const struct hs_calls *calls;
+
+	(void)state;
+	server_open(&flow);
+	say(&flow, HS_SERVER, HS_CLIENT, REQUEST);
+	wait_ns(3 * SEC);
+	server_close(&flow);
+	wait_ns(2 * SEC);
+	calls = only_calls(hs_model_edges(model));
+	assert_true(calls->duration.sum > 2.9 && calls->duration.sum < 3.2);
+	assert_null(calls->latency);
+	assert_true(hs_model_request(model, 1)->duration_ns > 2900 * MS);
+}
+
+/* What the user calls a route is one, before anything is folded. */
+static void test_patterns(void **state)
+{
+	struct hs_model_config config = test_config();
+	struct hs_route_patterns *patterns = hs_route_patterns_new();
+	struct flow flow = flow_make();
+
+	(void)state;
+	end();
+	assert_int_equal(hs_route_patterns_add(patterns, "/{what}/42"), 0);
+	config.routes = patterns;
+	begin(&config);
+	server_open(&flow);
+	call_at(&flow, HS_SERVER, REQUEST, ANSWER);
+	assert_string_equal(only_calls(hs_model_edges(model))->key.route, "/{what}/42");
+	hs_route_patterns_free(patterns);
+}
+
+/* Sizes of bodies that there are, how long it took, how many of late. */
+static void test_measures(void **state)
+{
+	struct flow flow = flow_make();
+	const struct hs_calls *calls;
+	struct hs_latency latency = { 0 };
+
+	(void)state;
+	server_open(&flow);
+	for (int i = 0; i < 30; i++) {
+		call_at(&flow, HS_SERVER, REQUEST, ANSWER);
+		wait_ns(SEC / 10);
+	}
+	calls = only_calls(hs_model_edges(model));
+	assert_int_equal(hs_histogram_total(&calls->bodies->response), 30);
+	assert_int_equal(calls->bodies->response.count[0], 30);
+	assert_int_equal(hs_histogram_total(&calls->bodies->request), 0);
+	hs_latency_merge_rough(&latency, calls->latency);
+	assert_true(hs_latency_quantile(&latency, 0.5) > 0.0027 && hs_latency_quantile(&latency, 0.5) < 0.0033);
+	assert_true(calls->rate > 5 && calls->rate < 15);
+	assert_ptr_equal(hs_calls_buckets(calls), &hs_buckets_call);
+}
+
 static void test_results_apart(void **state)
 {
 	struct flow flow = flow_make();
@@ -314,7 +373,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_server_end), TEST(test_client_end), TEST(test_both_ends), TEST(test_unanswered),
 		TEST(test_results_apart), TEST(test_too_many_routes), TEST(test_too_many_conversations), TEST(test_own),
-		TEST(test_stranger), TEST(test_watches), TEST(test_recent),
+		TEST(test_stranger), TEST(test_watches), TEST(test_recent), TEST(test_wait_without_an_answer), TEST(test_patterns),
+		TEST(test_measures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,11 +71,34 @@ static void test_bounds(void **state)
 	assert_int_equal(latency.count[HS_LATENCY_BINS - 1], 1);
 }
 
+/* The coarser one: to 8 %, in the same places. */
+static void test_rough(void **state)
+{
+	struct hs_rough_latency rough;
+
+	(void)state;
+	for (double ns = 1000; ns < 3600e9; ns *= 1.037) {
+		double back;
+
+		clear();
+		memset(&rough, 0, sizeof(rough));
+		hs_rough_latency_add(&rough, ns);
+		hs_latency_merge_rough(&latency, &rough);
+		assert_int_equal(latency.total, 1);
+		back = hs_latency_quantile(&latency, 0.5) * 1e9;
+		assert_true(fabs(back - ns) <= ns * 0.08 + 64);
+	}
+	hs_rough_latency_add(&rough, 0);
+	hs_rough_latency_add(&rough, UINT64_MAX);
+	assert_int_equal(rough.count[0], 1);
+	assert_int_equal(rough.count[HS_ROUGH_BINS - 1], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_error), cmocka_unit_test(test_quantiles), cmocka_unit_test(test_merge),
-		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_bounds), cmocka_unit_test(test_rough),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <errno.h>
 
 #include "model/route.h"
 
@@ -50,9 +52,61 @@ static void test_bounds(void **state)
 	}
 }
 
+static void test_patterns(void **state)
+{
+	static const char *const texts[] = { "/users/me", "/users/{name}/orders", "/shop/*/cart", "/users/*", "/" };
+	static const char *const cases[][2] = {
+		{ "/users/me", "/users/me" }, { "/users/jo/orders", "/users/{name}/orders" }, { "/users/jo", "/users/*" },
+		{ "/shop/7/cart", "/shop/*/cart" }, { "/", "/" }, { "/shop//cart", NULL }, { "/shop/7/cart/", NULL },
+		{ "/shop/7", NULL }, { "/user", NULL }, { "/users", NULL }, { "/users/", NULL }, { "", NULL }, { "*", NULL },
+		{ "/users/me/orders", "/users/{name}/orders" }, { "/users/mee", "/users/*" }, { "users/me", NULL },
+	};
+	struct hs_route_patterns *patterns = hs_route_patterns_new();
+	char route[HS_ROUTE_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		assert_int_equal(hs_route_patterns_add(patterns, texts[i]), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(hs_route_patterns_match(patterns, cases[i][0], route), !!cases[i][1]);
+		if (cases[i][1])
+			assert_string_equal(route, cases[i][1]);
+	}
+	assert_false(hs_route_patterns_match(NULL, "/users/me", route));
+	hs_route_patterns_free(patterns);
+	hs_route_patterns_free(NULL);
+}
+
+static void test_no_patterns(void **state)
+{
+	static const char *const wrong[] = {
+		"", "users", "/a*", "/{a}b", "/{}", "/a/**", "/{a", "/a}", "/{a{b}}", "/a?b=1", "/a\nb", "/{*}",
+	};
+	struct hs_route_patterns *patterns = hs_route_patterns_new();
+	char text[HS_ROUTE_LEN + 1], route[HS_ROUTE_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		if (hs_route_patterns_add(patterns, wrong[i]) != -EINVAL)
+			fail_msg("%s is taken", wrong[i]);
+	memset(text, '/', sizeof(text));
+	text[HS_ROUTE_LEN] = '\0';
+	assert_int_equal(hs_route_patterns_add(patterns, text), -ENAMETOOLONG);
+	for (int i = 0; i < HS_ROUTE_PATTERNS_MAX; i++) {
+		snprintf(text, sizeof(text), "/%d", i);
+		assert_int_equal(hs_route_patterns_add(patterns, text), 0);
+	}
+	assert_int_equal(hs_route_patterns_add(patterns, "/more"), -ENOSPC);
+	assert_true(hs_route_patterns_match(patterns, "/255", route));
+	hs_route_patterns_free(patterns);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_routes), cmocka_unit_test(test_bounds) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_routes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_no_patterns),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
