@@ -29,7 +29,8 @@ DEB_BUILD := gcc make git libc6-dev clang llvm bpftool libbpf-dev libelf-dev zli
 DEB_RUN := libcurl3-gnutls python3-minimal python3 nginx-light redis-server postgresql curl iproute2 procps
 DEB_CHECK := libcmocka-dev nginx-light redis-server redis-tools postgresql postgresql-client wrk nftables \
 	prometheus qemu-system-x86 busybox-static xz-utils python3-pytest nodejs jq tmux apache2-utils python3-yaml man-db mandoc \
-	libcap2-bin graphviz iperf3 zsh fish python3-prometheus-client nghttp2-server nghttp2-client apache2-bin python3-grpcio
+	libcap2-bin graphviz iperf3 zsh fish python3-prometheus-client nghttp2-server nghttp2-client apache2-bin python3-grpcio \
+	mariadb-server mariadb-client python3-psycopg2 python3-pymysql python3-mysqldb libdbd-mysql-perl
 
 SRC := $(sort $(wildcard user/*.c user/*/*.c))
 OBJ := $(SRC:%.c=$(O)/%.o)

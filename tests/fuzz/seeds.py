@@ -128,6 +128,50 @@ write("l7", "http1", talk(("c", GET), ("s", b"HTTP/1.1 200 OK\r\nContent-Length:
 write("l7", "http1_late", talk(("s", b"</html>"), ("c", GET * 3), ("s", b"HTTP/1.1 204 No Content\r\n\r\n" * 3), late=True))
 
 
+def pg(*messages):
+    """PostgreSQL's messages: (type, body) pairs."""
+    return b"".join(kind + struct.pack(">I", len(body) + 4) + body for kind, body in messages)
+
+
+STARTUP = pg((b"", b"\0\3\0\0user\0postgres\0\0"))
+WELCOME = pg((b"R", b"\0\0\0\0"), (b"S", b"TimeZone\0UTC\0"), (b"Z", b"I"))
+ROW = (b"D", b"\0\1\0\0\0\0011")
+READY = (b"Z", b"I")
+PARSE, BIND = (b"P", b"s\0select * from t where a = $1\0\0\0"), (b"B", b"c\0s\0\0\0\0\0\0\0")
+EXECUTE, SYNC = (b"E", b"c\0\0\0\0\0"), (b"S", b"")
+ERROR = (b"E", b"SERROR\0C42P01\0Mx\0\0")
+write("l7", "postgresql", talk(
+    ("c", b"\0\0\0\x08\x04\xd2\x16/"), ("s", b"N"), ("c", STARTUP), ("s", WELCOME),
+    ("c", pg((b"Q", b"WITH x AS (SELECT 'a''b' FROM \"s\".t) INSERT INTO u SELECT $q$ y $q$ FROM x -- z\0"))),
+    ("s", pg((b"N", b"SNOTICE\0\0"), (b"C", b"INSERT 0 1\0"), READY)),
+    ("c", pg(PARSE, (b"D", b"Ss\0"), BIND, EXECUTE, BIND, EXECUTE, SYNC, (b"C", b"Ss\0"), SYNC)),
+    ("s", pg((b"1", b""), (b"n", b""), (b"2", b""), ROW, (b"s", b""), ERROR, READY, (b"3", b""), READY)),
+    ("c", pg((b"Q", b"copy t from stdin\0"))), ("s", pg((b"G", b"\0\0\2\0\0\0\0"))),
+    ("c", pg((b"d", b"1\n"), (b"c", b""))), ("s", pg((b"C", b"COPY 1\0"), READY)), ("c", pg((b"X", b"")))))
+write("l7", "postgresql_late", talk(("s", pg(ROW, READY)), ("c", pg(BIND, EXECUTE, SYNC)),
+                                    ("s", pg((b"2", b""), ROW, (b"C", b"SELECT 1\0"), READY)), late=True))
+
+
+def my(number, *packets):
+    """MySQL's packets of one turn."""
+    return b"".join(struct.pack("<I", len(body) | (number + at) << 24) + body for at, body in enumerate(packets))
+
+
+GREETING = my(0, b"\n10.11.19-MariaDB\0\4\0\0\0abcdefgh\0\xfe\xf7\x08\2\0\xff\x81\x15" + b"\0" * 10 + b"abcdefghijkl\0")
+LOGIN = my(1, b"\x8d\xa2\x3b\0" + b"\0" * 28 + b"u\0\0")
+OK, EOF = b"\0\1\0\2\0\0\0", b"\xfe\0\0\x02\0"
+COLUMN = b"\3def\1d\1t\1t\1a\1a\x0c\x3f\0\x0b\0\0\0\3\0\0\0\0\0"
+write("l7", "mysql", talk(
+    ("s", GREETING), ("c", LOGIN), ("s", my(2, OK)),
+    ("c", my(0, b"\3/*!40101 select `a` from `d`.`t` where b = \"x\" */ # z")),
+    ("s", my(1, b"\1", COLUMN, EOF, b"\0011", b"\xfe\0\0\x0a\0", OK)),
+    ("c", my(0, b"\x16insert into t values (?)")), ("s", my(1, b"\0\1\0\0\0\0\0\1\0\0\0\0", COLUMN, EOF)),
+    ("c", my(0, b"\x17\1\0\0\0\0\1\0\0\0\0\1\xfe\0\0011")), ("s", my(1, b"\xff\x7a\4#42S02x")),
+    ("c", my(0, b"\3load data local infile 'x' into table t")), ("s", my(1, b"\xfbx")), ("c", my(2, b"1\n", b"")),
+    ("s", my(4, OK)), ("c", my(0, b"\x19\1\0\0\0")), ("c", my(0, b"\x1c\1\0\0\0\1\0\0\0")), ("s", my(1, b"\0\0\1x", EOF)),
+    ("c", my(0, b"\x0e")), ("s", my(1, OK)), ("c", my(0, b"\4t\0")), ("s", my(1, COLUMN, EOF)), ("c", my(0, b"\1"))))
+write("l7", "mysql_late", talk(("s", my(7, b"1", EOF)), ("c", my(0, b"\3\0\1select 1 from t")),
+                               ("s", my(1, b"\1", COLUMN, b"\0011", b"\xfe\0\0\2\0\0\0")), late=True))
 def frame(kind, flags, stream, payload=b""):
     """Of HTTP/2: DATA 0, HEADERS 1, RST_STREAM 3, SETTINGS 4, PUSH_PROMISE 5, GOAWAY 7, CONTINUATION 9."""
     return struct.pack(">IBI", len(payload) << 8 | kind, flags, stream) + payload

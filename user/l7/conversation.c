@@ -492,6 +492,15 @@ static void note_read(struct hs_conversation *c, uint64_t read_ns)
 	}
 }
 
+/* Does the parser go on without bytes that were not recorded? */
+static bool hide(struct hs_conversation *c, enum hs_side from, uint64_t length, uint64_t last_ns)
+{
+	if (!c->protocol || !c->protocol->hidden || !c->protocol->hidden(c, from, length, last_ns))
+		return false;
+	c->side[from].filled = c->side[from].last_at = 0;
+	return true;
+}
+
 static void take(struct hs_conversation *c, enum hs_side from, const struct hs_piece *piece, bool turn)
 {
 	struct side *side = &c->side[from];
@@ -515,7 +524,7 @@ static void take(struct hs_conversation *c, enum hs_side from, const struct hs_p
 		skip(c, from, length, piece->time_ns);
 		rest -= length;
 	}
-	if (rest)
+	if (rest && !hide(c, from, rest, piece->time_ns))
 		lose(c, from, rest);
 }
 

@@ -51,6 +51,8 @@ struct hs_protocol {
 	size_t state_size;   /* of the parser's state for a connection; zeroed before the first use */
 	/* Every byte is needed; else the heads of turns are enough (the first 4 KiB that a side says). */
 	bool whole;
+	/* Longer heads (64 KiB), and the ends of what is pushed (256 bytes): where messages end matters. */
+	bool tails;
 	/* It finds the next message of one side alone, without the other (frames with stream numbers). */
 	bool resumes_by_side;
 	/*
@@ -71,6 +73,12 @@ struct hs_protocol {
 	ssize_t (*feed)(struct hs_conversation *c, enum hs_side from, const struct hs_slice *slice);
 	/* What hs_conversation_skip() asked for has gone by; the last byte at last_ns. May be NULL. */
 	void (*skipped)(struct hs_conversation *c, enum hs_side from, uint64_t last_ns);
+	/*
+	 * length bytes of `from`, the last at last_ns, have gone by unseen, and with them what feed()
+	 * wanted to see again: of a long turn not all is recorded. True: the parser goes on behind them; else the place
+	 * is lost. May be NULL.
+	 */
+	bool (*hidden)(struct hs_conversation *c, enum hs_side from, uint64_t length, uint64_t last_ns);
 	/*
 	 * With resumes_by_side: bytes of `from` are missing; forget what was half read. It comes at
 	 * the loss, and once more before the place is found if more was missed. All other

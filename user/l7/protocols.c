@@ -3,6 +3,9 @@
 
 const struct hs_protocol *const hs_protocols[] = {
 	&hs_protocol_http1,
+	&hs_protocol_postgresql,
+	&hs_protocol_mysql,
+	&hs_protocol_mariadb,
 	&hs_protocol_http2,
 	NULL,
 };

@@ -6,6 +6,9 @@
 #include "l7/protocol.h"
 
 extern const struct hs_protocol hs_protocol_http1;
+extern const struct hs_protocol hs_protocol_postgresql;
+extern const struct hs_protocol hs_protocol_mysql;
+extern const struct hs_protocol hs_protocol_mariadb;
 extern const struct hs_protocol hs_protocol_http2;
 
 #endif
