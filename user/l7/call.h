@@ -2,7 +2,8 @@
 /*
  * A call: one request and its response, whatever the protocol. Parsers fill it in, the model
  * counts it. Times are those of the segments that carried the bytes, at the end that was watched:
- * when they were sent there, or when they had arrived at its socket.
+ * when they were sent there, or when they had arrived at its socket. Behind the end of a text there
+ * may be anything.
  */
 #ifndef HS_L7_CALL_H
 #define HS_L7_CALL_H

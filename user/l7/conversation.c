@@ -10,6 +10,7 @@
 #include "l7/stream.h"
 
 #define CALLS_MAX 8192
+#define SPARES_MAX 32 /* calls that are over, and kept for the next: one that is new each time costs more than its parsing */
 #define SWITCHES_MAX 8
 #define GUESSES 32 /* first segments of turns looked at before it is given up to name the protocol */
 
@@ -32,9 +33,9 @@ struct hs_conversation {
 	const struct hs_protocol *switch_to; /* once the parser has returned */
 	bool switching, handing_over;
 	struct side side[HS_SIDES];
-	struct hs_call *calls;
+	struct hs_call *calls, *spares; /* spares: by next */
 	struct hs_call_table by_id; /* those with one */
-	size_t call_count;
+	size_t call_count, spare_count;
 	enum hs_side first, last; /* who spoke first since the protocol was asked for, who did last */
 	bool spoken;
 	bool late, ignored;
@@ -49,9 +50,29 @@ static void count(struct hs_conversation *c, enum hs_l7_loss loss, uint64_t amou
 
 /* ---- calls ---- */
 
+/* As if zeroed: of texts, what is behind their end is left as it is. */
+static struct hs_call *take_spare(struct hs_conversation *c)
+{
+	struct hs_call *call = c->spares;
+
+	c->spares = call->next;
+	c->spare_count--;
+	memset(call, 0, offsetof(struct hs_call, operation));
+	call->operation[0] = call->target[0] = call->error[0] = call->version[0] = '\0';
+	memset(call->parser, 0, sizeof(call->parser));
+	return call;
+}
+
+static struct hs_call *make_call(struct hs_conversation *c)
+{
+	if (c->call_count >= CALLS_MAX)
+		return NULL;
+	return c->spares ? take_spare(c) : calloc(1, sizeof(struct hs_call));
+}
+
 struct hs_call *hs_call_begin(struct hs_conversation *c, uint32_t id, uint64_t first_ns)
 {
-	struct hs_call *call = c->call_count < CALLS_MAX ? calloc(1, sizeof(*call)) : NULL;
+	struct hs_call *call = make_call(c);
 
 	if (call)
 		call->id = id;
@@ -93,7 +114,13 @@ void hs_call_forget(struct hs_conversation *c, struct hs_call *call)
 		hs_call_table_remove(&c->by_id, call);
 	DL_DELETE(c->calls, call);
 	c->call_count--;
-	free(call);
+	if (c->spare_count >= SPARES_MAX) {
+		free(call);
+		return;
+	}
+	call->next = c->spares;
+	c->spares = call;
+	c->spare_count++;
 }
 
 void hs_call_lose(struct hs_conversation *c, struct hs_call *call)
@@ -255,7 +282,7 @@ static void skip(struct hs_conversation *c, enum hs_side from, uint64_t length, 
 {
 	struct side *side = &c->side[from];
 
-	if (side->skip == UINT64_MAX)
+	if (side->skip >= HS_SKIP_TURN)
 		return;
 	side->skip -= length;
 	if (!side->skip && c->protocol->skipped)
@@ -425,11 +452,16 @@ static enum hs_match ask(const struct hs_conversation *c, const struct hs_protoc
 	return best;
 }
 
-/* Begun in the middle, and each side has to find its own place: what has shown it already? */
+/* Begun in the middle: what one side said before the other is of no use; or each has to find its own place. */
 static void lose_unknown(struct hs_conversation *c)
 {
-	if (!c->late || !c->protocol->resumes_by_side)
+	if (!c->late)
 		return;
+	if (!c->protocol->resumes_by_side) {
+		if (c->first == HS_SERVER) /* to what was asked before */
+			c->side[HS_SERVER].filled = c->side[HS_SERVER].last_at = 0;
+		return;
+	}
 	for (int from = 0; from < HS_SIDES; from++) {
 		const struct side *side = &c->side[from];
 
@@ -476,6 +508,8 @@ static bool take_turn(struct hs_conversation *c, enum hs_side from)
 
 	if (!c->spoken)
 		c->first = from;
+	if (turn && c->side[from].skip == HS_SKIP_TURN)
+		c->side[from].skip = 0;
 	c->spoken = true;
 	c->last = from;
 	return turn;
@@ -610,11 +644,17 @@ struct hs_conversation *hs_conversation_new(bool late, const struct hs_conversat
 
 void hs_conversation_free(struct hs_conversation *c)
 {
+	struct hs_call *spare;
+
 	if (!c)
 		return;
 	while (c->calls)
 		hs_call_forget(c, c->calls);
 	hs_call_table_free(&c->by_id);
+	while ((spare = c->spares)) {
+		c->spares = spare->next;
+		free(spare);
+	}
 	clear_state(c);
 	for (int from = 0; from < HS_SIDES; from++) {
 		hs_stream_free(&c->side[from].stream);

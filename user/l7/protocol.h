@@ -105,8 +105,10 @@ bool hs_conversation_is_late(const struct hs_conversation *c);
 
 /*
  * The next length bytes of `from`, behind those that feed() takes now, need not be seen. feed() is
- * not called for that side before they have gone by. UINT64_MAX: all that is to come.
+ * not called for that side before they have gone by. UINT64_MAX: all that is to come. HS_SKIP_TURN: what
+ * it says until the other side has spoken, however much that is; skipped() is not called.
  */
+#define HS_SKIP_TURN (UINT64_MAX - 1)
 void hs_conversation_skip(struct hs_conversation *c, enum hs_side from, uint64_t length);
 
 /*
@@ -127,8 +129,9 @@ void hs_conversation_undecoded(struct hs_conversation *c);
 
 /*
  * A request began. Its call is kept, in order, until hs_call_done(). Zeroed but for request_ns and
- * request_end_ns (both first_ns) and status (-1). NULL when too many are under way: counted, and
- * the parser goes on without it. hs_call_find() is fast, where id is not 0.
+ * request_end_ns (both first_ns) and status (-1); texts are "", and behind their end may be anything. NULL
+ * when too many are under way: counted, and the parser goes on without it. hs_call_find() is fast, where
+ * id is not 0.
  */
 struct hs_call *hs_call_begin(struct hs_conversation *c, uint32_t id, uint64_t first_ns);
 struct hs_call *hs_call_oldest(struct hs_conversation *c); /* or NULL */

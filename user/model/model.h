@@ -209,6 +209,8 @@ void hs_calls_measure_many(struct hs_calls *calls, const struct hs_count *grown)
 void hs_calls_free_measures(struct hs_calls *calls);
 
 /* Totals of one edge (client, server, server port), each connection counted once. */
+#define HS_RECENT_CALLS 4 /* comparing with so many costs less than hashing a key */
+
 struct hs_edge {
 	struct {
 		struct hs_workload *client;
@@ -233,6 +235,8 @@ struct hs_edge {
 	struct hs_histogram connection_duration;
 	struct hs_histogram rtt;
 	struct hs_calls *calls;           /* by key; list by hh.next */
+	struct hs_calls *recent_calls[HS_RECENT_CALLS]; /* of those, the last that were looked for: private */
+	unsigned recent_next;
 	/* All but TLS handshakes, which are none of the application's. */
 	struct hs_latency *call_latency;  /* of answered calls; NULL before the first */
 	struct hs_histogram parts[HS_PART_MAX]; /* of their time: hs_buckets_part */
