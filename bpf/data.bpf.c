@@ -167,6 +167,8 @@ __noinline int hs_data_send(struct __sk_buff *skb, const struct hs_payload *payl
 		hs_data_send_size(skb, payload, state, 128);
 	else if (payload->captured <= 512)
 		hs_data_send_size(skb, payload, state, 512);
+	else if (payload->captured <= 1024)
+		hs_data_send_size(skb, payload, state, 1024);
 	else
 		hs_data_send_size(skb, payload, state, HS_EV_DATA_BYTES);
 	return 0;
