@@ -7,5 +7,7 @@ const struct hs_protocol *const hs_protocols[] = {
 	&hs_protocol_mysql,
 	&hs_protocol_mariadb,
 	&hs_protocol_http2,
+	&hs_protocol_redis,
+	&hs_protocol_tls,
 	NULL,
 };

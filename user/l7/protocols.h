@@ -10,5 +10,7 @@ extern const struct hs_protocol hs_protocol_postgresql;
 extern const struct hs_protocol hs_protocol_mysql;
 extern const struct hs_protocol hs_protocol_mariadb;
 extern const struct hs_protocol hs_protocol_http2;
+extern const struct hs_protocol hs_protocol_redis;
+extern const struct hs_protocol hs_protocol_tls;
 
 #endif
