@@ -203,3 +203,16 @@ write("l7", "http2_upgrade", talk(
     ("c", b"GET /up HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"),
     ("s", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n" + SETTINGS),
     ("c", PREFACE + SETTINGS + frame(1, 5, 3, b"\x82\x84")), ("s", frame(1, 5, 3, b"\x88") + frame(1, 5, 1, b"\x8d"))))
+write("l7", "redis", talk(("c", b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\nbc\r\n*2\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\nPING\r\n*1\r\n$4\r\nEXEC\r\n"),
+                          ("s", b"+OK\r\n*2\r\n$1\r\nx\r\n$-1\r\n+PONG\r\n*2\r\n:1\r\n-ERR no\r\n"),
+                          ("c", b"*3\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n$1\r\nb\r\n*1\r\n$11\r\nUNSUBSCRIBE\r\n"),
+                          ("s", b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n"
+                           b">3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"),
+                          ("c", b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n")))
+write("l7", "redis3", talk(("c", b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n" + b"*1\r\n$4\r\nINFO\r\n" * 5),
+                           ("s", b"%1\r\n+a\r\n#t\r\n|1\r\n+b\r\n_\r\n*?\r\n~1\r\n,1\r\n.\r\n$?\r\n;2\r\nab\r\n;0\r\n!3\r\nERR\r\n=7\r\ntxt:abc\r\n(1\r\n"
+                            b">2\r\n+invalidate\r\n*-1\r\n"), late=True))
+CAPTURES = (pathlib.Path(__file__).parents[1] / "unit/l7/tls_captures.h").read_text()
+for name, turns in re.findall(r"struct turn (\w+)\[\] = {(.*?)\n};", CAPTURES, re.S):
+    write("l7", f"tls_{name}", talk(*((side.lower(), bytes.fromhex("".join(re.findall(r"\\x(..)", text))))
+                                     for side, text in re.findall(r"HS_([CS])\w+,(.*?), \d+ }", turns, re.S))))
