@@ -30,7 +30,8 @@ DEB_RUN := libcurl3-gnutls python3-minimal python3 nginx-light redis-server post
 DEB_CHECK := libcmocka-dev nginx-light redis-server redis-tools postgresql postgresql-client wrk nftables \
 	prometheus qemu-system-x86 busybox-static xz-utils python3-pytest nodejs jq tmux apache2-utils python3-yaml man-db mandoc \
 	libcap2-bin graphviz iperf3 zsh fish python3-prometheus-client nghttp2-server nghttp2-client apache2-bin python3-grpcio \
-	mariadb-server mariadb-client python3-psycopg2 python3-pymysql python3-mysqldb libdbd-mysql-perl
+	mariadb-server mariadb-client python3-psycopg2 python3-pymysql python3-mysqldb libdbd-mysql-perl \
+	python3-redis openssl
 
 SRC := $(sort $(wildcard user/*.c user/*/*.c))
 OBJ := $(SRC:%.c=$(O)/%.o)
