@@ -256,6 +256,30 @@ static __always_inline bool hs_data_is_http2(struct __sk_buff *skb, const struct
 	       bytes == preface;
 }
 
+static __always_inline bool hs_is_bulk(const __u8 *bytes)
+{
+	return bytes[0] == '\r' && bytes[1] == '\n' && bytes[2] == '$';
+}
+
+/*
+ * A command of Redis: "*3\r\n$", of up to three digits. Pipelines, lists and what is pushed go beyond a
+ * head, and until userspace says that it wants all, a short connection is over.
+ */
+static __always_inline bool hs_data_is_redis(struct __sk_buff *skb, const struct hs_payload *payload)
+{
+	__u8 bytes[8];
+
+	if (payload->length < sizeof(bytes) || bpf_skb_load_bytes(skb, payload->offset, bytes, sizeof(bytes)))
+		return false;
+	if (bytes[0] != '*' || bytes[1] < '1' || bytes[1] > '9')
+		return false;
+	if (hs_is_bulk(bytes + 2))
+		return true;
+	if (bytes[2] < '0' || bytes[2] > '9')
+		return false;
+	return hs_is_bulk(bytes + 3) || (bytes[3] >= '0' && bytes[3] <= '9' && hs_is_bulk(bytes + 4));
+}
+
 static __always_inline bool hs_data_is_all_wanted(const struct hs_sock *state)
 {
 	return state->data.watch == HS_WATCH_ALL || (state->data.watch == HS_WATCH_NEW && state->data.whole);
@@ -287,7 +311,8 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	}
 	if (!state->data.announced)
 		hs_data_announce(tp, payload->cookie, state);
-	if (first && hs_data_is_http2(skb, payload))
+	if ((first && hs_data_is_http2(skb, payload)) ||
+	    (begins && state->data.watch == HS_WATCH_NEW && !state->data.whole && hs_data_is_redis(skb, payload)))
 		state->data.whole = 1;
 	if (state->data.turn != direction + 1) {
 		if (begins) {

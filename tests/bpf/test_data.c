@@ -241,6 +241,35 @@ static void http2(void **state)
 	free(bytes);
 }
 
+/* What begins as Redis does is wanted at once, with its answers; what only looks a little like it is not. */
+static void redis(void **state)
+{
+	static const struct {
+		const char *begins;
+		bool is_redis;
+	} talks[] = {
+		{ "*2\r\n$4\r\n", true }, { "*12\r\n$4\r\n", true }, { "*201\r\n$4", true }, { "*2\r\nabcd", false }, { "*x\r\n$4\r\n", false },
+		{ "*2 GET /", false },
+	};
+	const size_t size = 100000;
+
+	(void)state;
+	watch_with_ring(HOOKS, 8 << 20);
+	for (size_t i = 0; i < sizeof(talks) / sizeof(*talks); i++) {
+		uint8_t *bytes = pattern(size);
+		struct pair pair = open_pair(&v4);
+		size_t captured = talks[i].is_redis ? size : HS_WATCH_HEAD_BYTES;
+
+		memcpy(bytes, talks[i].begins, strlen(talks[i].begins));
+		stream(pair.client, pair.server, bytes, size);
+		stream(pair.server, pair.client, bytes, size);
+		assert_int_equal(await_bytes(pair.server_cookie, HS_DIRECTION_INGRESS, size, bytes).captured, captured);
+		assert_int_equal(await_bytes(pair.server_cookie, HS_DIRECTION_EGRESS, size, bytes).captured, captured);
+		close_pair(&pair);
+		free(bytes);
+	}
+}
+
 /* It is decided while the connection speaks. */
 static void nothing_any_more(void **state)
 {
@@ -365,6 +394,7 @@ int main(void)
 		cmocka_unit_test_teardown(heads, unwatch),
 		cmocka_unit_test_teardown(all, unwatch),
 		cmocka_unit_test_teardown(http2, unwatch),
+		cmocka_unit_test_teardown(redis, unwatch),
 		cmocka_unit_test_teardown(nothing_any_more, unwatch),
 		cmocka_unit_test_teardown(sent_from_a_file, unwatch),
 		cmocka_unit_test_teardown(announced, unwatch),
