@@ -20,16 +20,16 @@ CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -I$(O) -DHS_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 $(WARNINGS)
 LDFLAGS += -Wl,--as-needed -Wl,-z,now
-LIBS := -lbpf -lelf -lz -lmicrohttpd -ljansson -lev -lconfuse -lcap-ng -lncursesw -ltinfo -lm -lpthread -ldl
+LIBS := -lbpf -lelf -lz -lnghttp2 -lmicrohttpd -ljansson -lev -lconfuse -lcap-ng -lncursesw -ltinfo -lm -lpthread -ldl
 
 # Packages of Debian 12 (bookworm), by what needs them.
 DEB_BUILD := gcc make git libc6-dev clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev \
 	libjansson-dev uthash-dev libev-dev libconfuse-dev libcap-ng-dev libncurses-dev libcurl4-gnutls-dev \
-	pkg-config
+	libnghttp2-dev pkg-config
 DEB_RUN := libcurl3-gnutls python3-minimal python3 nginx-light redis-server postgresql curl iproute2 procps
 DEB_CHECK := libcmocka-dev nginx-light redis-server redis-tools postgresql postgresql-client wrk nftables \
-	prometheus qemu-system-x86 busybox-static xz-utils python3-pytest nodejs jq tmux apache2-utils python3-yaml python3-prometheus-client man-db mandoc \
-	libcap2-bin graphviz iperf3
+	prometheus qemu-system-x86 busybox-static xz-utils python3-pytest nodejs jq tmux apache2-utils python3-yaml man-db mandoc \
+	libcap2-bin graphviz iperf3 zsh fish python3-prometheus-client nghttp2-server nghttp2-client apache2-bin python3-grpcio
 
 SRC := $(sort $(wildcard user/*.c user/*/*.c))
 OBJ := $(SRC:%.c=$(O)/%.o)

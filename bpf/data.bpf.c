@@ -13,7 +13,7 @@
 #include "lib/data.bpf.h"
 
 #define HS_TCP_PSH 8
-#define HS_CHUNKS_MAX 17
+#define HS_CHUNKS_MAX 129 /* of 4 KiB: BIG TCP makes segments of up to 512 KiB, on loopback too */
 #define HS_BEFORE_MAX (256u << 10) /* so much goes unrecorded before a record tells of it */
 
 /*
@@ -241,11 +241,29 @@ static __always_inline bool hs_client_begins(const struct hs_payload *payload, c
 	       (state->role == HS_ROLE_SERVER) == (payload->direction == HS_DIRECTION_INGRESS);
 }
 
+/*
+ * HTTP/2, by the first bytes of its preface (RFC 9113, 3.4). Frames may begin anywhere in what is said, and
+ * until userspace has read so and says that it wants all, several turns have gone by.
+ */
+static __always_inline bool hs_data_is_http2(struct __sk_buff *skb, const struct hs_payload *payload)
+{
+	__u64 preface, bytes;
+
+	__builtin_memcpy(&preface, "PRI * HT", sizeof(preface));
+	return payload->length >= sizeof(bytes) && !bpf_skb_load_bytes(skb, payload->offset, &bytes, sizeof(bytes)) &&
+	       bytes == preface;
+}
+
+static __always_inline bool hs_data_is_all_wanted(const struct hs_sock *state)
+{
+	return state->data.watch == HS_WATCH_ALL || (state->data.watch == HS_WATCH_NEW && state->data.whole);
+}
+
 static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
 					 struct hs_payload *payload, struct hs_sock *state)
 {
 	__u8 direction = payload->direction & 1;
-	bool in_order = false, begins;
+	bool in_order = false, begins, first = !(state->data.begun & (1 << (direction & 1)));
 
 	payload->cookie = bpf_get_socket_cookie(skb);
 	if (!hs_data_is_new(skb, tp, payload, state, &in_order))
@@ -267,6 +285,8 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	}
 	if (!state->data.announced)
 		hs_data_announce(tp, payload->cookie, state);
+	if (first && hs_data_is_http2(skb, payload))
+		state->data.whole = 1;
 	if (state->data.turn != direction + 1) {
 		if (begins) {
 			if (state->data.turns < 255)
@@ -278,7 +298,7 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 		state->data.left = HS_WATCH_HEAD_BYTES;
 	}
 	payload->captured = payload->length < HS_EV_DATA_BYTES ? payload->length : HS_EV_DATA_BYTES;
-	if (state->data.watch != HS_WATCH_ALL) {
+	if (!hs_data_is_all_wanted(state)) {
 		if (payload->captured > state->data.left)
 			payload->captured = state->data.left;
 		state->data.left -= payload->captured;
@@ -293,10 +313,10 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 		payload->before = state->data.before[direction];
 		state->data.before[direction] = 0;
 	}
-	for (int i = 0; i < HS_CHUNKS_MAX; i++) { /* a segment may be 64 KiB */
+	for (int i = 0; i < HS_CHUNKS_MAX; i++) {
 		struct hs_payload chunk = *payload;
 
-		if (payload->captured < payload->length && i < HS_CHUNKS_MAX - 1 && state->data.watch == HS_WATCH_ALL)
+		if (payload->captured < payload->length && i < HS_CHUNKS_MAX - 1 && hs_data_is_all_wanted(state))
 			chunk.length = payload->captured;
 		hs_data_send(skb, &chunk, state);
 		if (chunk.length == payload->length)

@@ -39,7 +39,8 @@ struct hs_sock {
 		__u32 left;       /* bytes of this turn that may still be recorded */
 		__u32 group, request_bytes;
 		__u8 turns;       /* of the client, while its payload is told; saturating */
-		__u8 pad[3];
+		__u8 whole;       /* it began as a protocol of which all is wanted; while watch is HS_WATCH_NEW */
+		__u8 pad[2];
 		struct hs_route route;
 	} data;
 	__u64 established_ns;

@@ -214,6 +214,33 @@ static void all(void **state)
 	free(bytes);
 }
 
+/* Of HTTP/2 all of it from the beginning, before anybody has asked for that, whoever speaks first. */
+static void http2(void **state)
+{
+	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+	const size_t size = 100000;
+	uint8_t *bytes = pattern(size);
+	struct told told;
+	struct pair pair;
+
+	(void)state;
+	watch_with_ring(HOOKS, 4 << 20);
+	pair = open_pair(&v4);
+	send_all(pair.server, "settings", 8);
+	receive_all(pair.client, 8);
+	send_all(pair.client, preface, sizeof(preface) - 1);
+	receive_all(pair.server, sizeof(preface) - 1);
+	stream(pair.server, pair.client, bytes, size);
+	told = await_bytes(pair.server_cookie, HS_DIRECTION_EGRESS, 8 + size, NULL);
+	assert_int_equal(told.captured, 8 + size);
+	want(pair.server_cookie, HS_WATCH_NOTHING);
+	stream(pair.server, pair.client, bytes, size);
+	await_bytes(pair.client_cookie, HS_DIRECTION_INGRESS, 8 + 2 * size, NULL);
+	assert_int_equal(tell(pair.server_cookie, HS_DIRECTION_EGRESS, NULL).bytes, 8 + size);
+	close_pair(&pair);
+	free(bytes);
+}
+
 /* It is decided while the connection speaks. */
 static void nothing_any_more(void **state)
 {
@@ -337,6 +364,7 @@ int main(void)
 		cmocka_unit_test_teardown(mapped, unwatch),
 		cmocka_unit_test_teardown(heads, unwatch),
 		cmocka_unit_test_teardown(all, unwatch),
+		cmocka_unit_test_teardown(http2, unwatch),
 		cmocka_unit_test_teardown(nothing_any_more, unwatch),
 		cmocka_unit_test_teardown(sent_from_a_file, unwatch),
 		cmocka_unit_test_teardown(announced, unwatch),

@@ -126,3 +126,36 @@ write("l7", "http1", talk(("c", GET), ("s", b"HTTP/1.1 200 OK\r\nContent-Length:
                           ("c", b"GET /w HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
                           ("s", b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x02hi")))
 write("l7", "http1_late", talk(("s", b"</html>"), ("c", GET * 3), ("s", b"HTTP/1.1 204 No Content\r\n\r\n" * 3), late=True))
+
+
+def frame(kind, flags, stream, payload=b""):
+    """Of HTTP/2: DATA 0, HEADERS 1, RST_STREAM 3, SETTINGS 4, PUSH_PROMISE 5, GOAWAY 7, CONTINUATION 9."""
+    return struct.pack(">IBI", len(payload) << 8 | kind, flags, stream) + payload
+
+
+def literal(name, value, opcode=0x40):
+    return bytes([opcode, len(name)]) + name + bytes([len(value)]) + value
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = frame(4, 0, 0)
+GRPC = b"\x83\x86" + b"\x44\x06/a.B/C" + literal(b"content-type", b"application/grpc") + literal(b"grpc-timeout", b"100m", 0x10)
+TRAILERS = literal(b"grpc-status", b"14")
+write("l7", "http2", talk(
+    ("c", PREFACE + frame(4, 0, 0, b"\0\5\0\0\x80\0\0\1\0\0\0\0") + frame(1, 0x25, 1, b"\x80\0\0\0\x0f\x82\x84")
+     + frame(1, 0x08, 3, b"\2\x83\x44\4/abc\0\0") + frame(9, 0, 3) + frame(9, 4, 3, b"\x86")
+     + frame(0, 0x09, 3, b"\1body\0")),
+    ("s", SETTINGS + frame(4, 1, 0) + frame(5, 4, 1, b"\0\0\0\2\x82\x84") + frame(1, 4, 3, b"\x48\x03103")
+     + frame(1, 4, 3, b"\x88") + frame(1, 5, 1, b"\xbe") + frame(0, 0, 3, b"data") + frame(3, 0, 3, b"\0\0\0\2")
+     + frame(7, 0, 0, b"\0\0\0\1\0\0\0\0bye"))))
+write("l7", "grpc", talk(
+    ("c", PREFACE + SETTINGS + frame(1, 4, 1, GRPC) + frame(0, 1, 1, b"\0\0\0\0\0") + frame(1, 5, 3, b"\x83\x86\xc0\xbf\xbe")),
+    ("s", SETTINGS + frame(1, 4, 1, b"\x88\xbe") + frame(1, 5, 1, TRAILERS) + frame(1, 5, 3, b"\x88\xbe")),
+    ("c", frame(1, 5, 5, b"\x20\x3f\xe1\x1f\x83\x44\2/x") + frame(3, 0, 5, b"\0\0\0\x08"))))
+write("l7", "http2_late", talk(
+    ("s", b"\xbe rest" + frame(1, 5, 5, b"\x88")), ("s", frame(1, 5, 5, b"\xbe\x88")), ("c", frame(1, 5, 7, b"\x82\xbf\x7e\1x\xbe")),
+    ("s", frame(1, 4, 7, b"\xff\x80\1") + frame(1, 5, 7, TRAILERS)), ("c", frame(1, 5, 9, b"\x82\xbe")), late=True))
+write("l7", "http2_upgrade", talk(
+    ("c", b"GET /up HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"),
+    ("s", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n" + SETTINGS),
+    ("c", PREFACE + SETTINGS + frame(1, 5, 3, b"\x82\x84")), ("s", frame(1, 5, 3, b"\x88") + frame(1, 5, 1, b"\x8d"))))

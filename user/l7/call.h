@@ -42,6 +42,7 @@ struct hs_call {
 	/* private to the parser, and to the conversation */
 	uint64_t parser[2];
 	struct hs_call *prev, *next;
+	struct hs_call *same; /* in a bucket of struct hs_call_table */
 };
 
 #endif

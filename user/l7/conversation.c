@@ -6,6 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "l7/call_table.h"
 #include "l7/stream.h"
 
 #define CALLS_MAX 8192
@@ -20,6 +21,7 @@ struct side {
 	uint64_t first_ns, last_ns;
 	uint64_t skip;
 	bool lost;       /* until a message begins with a segment */
+	bool missed;     /* bytes went by since it was */
 };
 
 struct hs_conversation {
@@ -28,9 +30,10 @@ struct hs_conversation {
 	const struct hs_protocol *protocol;
 	void *state;
 	const struct hs_protocol *switch_to; /* once the parser has returned */
-	bool switching;
+	bool switching, handing_over;
 	struct side side[HS_SIDES];
 	struct hs_call *calls;
+	struct hs_call_table by_id; /* those with one */
 	size_t call_count;
 	enum hs_side first, last; /* who spoke first since the protocol was asked for, who did last */
 	bool spoken;
@@ -50,11 +53,13 @@ struct hs_call *hs_call_begin(struct hs_conversation *c, uint32_t id, uint64_t f
 {
 	struct hs_call *call = c->call_count < CALLS_MAX ? calloc(1, sizeof(*call)) : NULL;
 
-	if (!call) {
+	if (call)
+		call->id = id;
+	if (!call || (id && !hs_call_table_add(&c->by_id, call))) {
+		free(call);
 		count(c, HS_L7_LOSS_CALLS, 1);
 		return NULL;
 	}
-	call->id = id;
 	call->request_ns = call->request_end_ns = first_ns;
 	call->status = -1;
 	DL_APPEND(c->calls, call);
@@ -76,15 +81,25 @@ struct hs_call *hs_call_find(struct hs_conversation *c, uint32_t id)
 {
 	struct hs_call *call;
 
+	if (id)
+		return hs_call_table_find(&c->by_id, id);
 	DL_SEARCH_SCALAR(c->calls, call, id, id);
 	return call;
 }
 
 void hs_call_forget(struct hs_conversation *c, struct hs_call *call)
 {
+	if (call->id)
+		hs_call_table_remove(&c->by_id, call);
 	DL_DELETE(c->calls, call);
 	c->call_count--;
 	free(call);
+}
+
+void hs_call_lose(struct hs_conversation *c, struct hs_call *call)
+{
+	count(c, HS_L7_LOSS_CALLS, 1);
+	hs_call_forget(c, call);
 }
 
 void hs_call_done(struct hs_conversation *c, struct hs_call *call)
@@ -152,6 +167,12 @@ void hs_conversation_switch(struct hs_conversation *c, const struct hs_protocol 
 	c->switching = true;
 }
 
+void hs_conversation_hand_over(struct hs_conversation *c, const struct hs_protocol *protocol)
+{
+	hs_conversation_switch(c, protocol);
+	c->handing_over = true;
+}
+
 void hs_conversation_ignore(struct hs_conversation *c)
 {
 	c->ignored = true;
@@ -166,7 +187,9 @@ void hs_conversation_undecoded(struct hs_conversation *c)
 static void do_switch(struct hs_conversation *c)
 {
 	c->switching = false;
-	forget_calls(c);
+	if (!c->handing_over)
+		forget_calls(c);
+	c->handing_over = false;
 	set_protocol(c, c->switch_to);
 	c->late = c->spoken = false;
 	c->guesses = 0;
@@ -218,7 +241,9 @@ static bool is_found(struct hs_conversation *c, enum hs_side from, bool turn, co
 		return false;
 	if (boundary(c->protocol, from, bytes, length) != HS_MATCH_YES)
 		return false;
-	c->side[from].lost = false;
+	if (c->protocol->resumes_by_side && c->side[from].missed)
+		c->protocol->lost(c, from);
+	c->side[from].lost = c->side[from].missed = false;
 	if (!c->protocol->resumes_by_side)
 		c->side[hs_other_side(from)].lost = false;
 	return true;
@@ -368,6 +393,8 @@ static void take_bytes(struct hs_conversation *c, enum hs_side from, const uint8
 		bytes += used;
 		length -= used;
 	}
+	if (side->lost)
+		count(c, HS_L7_LOSS_BYTES, length);
 }
 
 /* ---- which protocol ---- */
@@ -398,6 +425,19 @@ static enum hs_match ask(const struct hs_conversation *c, const struct hs_protoc
 	return best;
 }
 
+/* Begun in the middle, and each side has to find its own place: what has shown it already? */
+static void lose_unknown(struct hs_conversation *c)
+{
+	if (!c->late || !c->protocol->resumes_by_side)
+		return;
+	for (int from = 0; from < HS_SIDES; from++) {
+		const struct side *side = &c->side[from];
+
+		if (!side->filled || boundary(c->protocol, from, side->buffer, side->filled) != HS_MATCH_YES)
+			lose(c, from, 0);
+	}
+}
+
 /* By what both sides have said so far. */
 static void guess(struct hs_conversation *c, bool turn)
 {
@@ -407,8 +447,10 @@ static void guess(struct hs_conversation *c, bool turn)
 		enum hs_match match = ask(c, *protocol);
 
 		if (match == HS_MATCH_YES) {
-			if (set_protocol(c, *protocol))
+			if (set_protocol(c, *protocol)) {
+				lose_unknown(c);
 				feed_buffers(c);
+			}
 			return;
 		}
 		more |= match == HS_MATCH_MORE;
@@ -460,6 +502,7 @@ static void take(struct hs_conversation *c, enum hs_side from, const struct hs_p
 			side->lost = false;
 		else if (!is_found(c, from, turn, piece->bytes, piece->captured)) {
 			count(c, HS_L7_LOSS_BYTES, piece->length);
+			side->missed = true;
 			return;
 		}
 	}
@@ -562,6 +605,7 @@ void hs_conversation_free(struct hs_conversation *c)
 		return;
 	while (c->calls)
 		hs_call_forget(c, c->calls);
+	hs_call_table_free(&c->by_id);
 	clear_state(c);
 	for (int from = 0; from < HS_SIDES; from++) {
 		hs_stream_free(&c->side[from].stream);
@@ -572,6 +616,13 @@ void hs_conversation_free(struct hs_conversation *c)
 
 void hs_conversation_end(struct hs_conversation *c, uint64_t time_ns)
 {
+	/* What waits behind a hole may have been the answers. */
+	for (int from = 0; from < HS_SIDES && !c->ignored; from++) {
+		if (!c->side[from].stream.ahead_count)
+			continue;
+		count(c, HS_L7_LOSS_SEGMENTS, 1);
+		lose(c, from, c->side[from].stream.ahead_bytes);
+	}
 	if (c->protocol && c->protocol->end && !c->ignored)
 		c->protocol->end(c, time_ns);
 	while (c->calls) {

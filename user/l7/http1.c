@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "l7/http.h"
 #include "l7/protocols.h"
 
 #define CHUNK_LINE_MAX 1024
@@ -35,11 +36,6 @@ struct text {
 };
 
 /* ---- text ---- */
-
-static const char *const methods[] = {
-	"GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "QUERY",
-	"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE",
-};
 
 static bool is(struct text text, const char *word)
 {
@@ -168,33 +164,6 @@ static int take_fields(struct head *head, const uint8_t *bytes, size_t length)
 	return 0;
 }
 
-/* The path of a request target in any of its forms (RFC 9112, 3.2), without query. */
-static struct text path_of(struct text target)
-{
-	const uint8_t *end = target.at + target.length, *query, *path = target.at;
-
-	if (target.length && target.at[0] != '/' && target.at[0] != '*') {
-		const uint8_t *authority = memmem(target.at, target.length, "://", 3);
-
-		if (!authority) /* CONNECT names who it wants to reach, and no path */
-			return (struct text){ target.at, 0 };
-		path = memchr(authority + 3, '/', end - authority - 3);
-		if (!path)
-			return (struct text){ (const uint8_t *)"/", 1 };
-	}
-	for (query = path; query < end && *query != '?' && *query != '#'; query++)
-		;
-	return (struct text){ path, query - path };
-}
-
-static const char *known_method(struct text method)
-{
-	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
-		if (is(method, methods[i]))
-			return methods[i];
-	return "_OTHER"; /* as the semantic conventions have it */
-}
-
 static bool is_version(struct text version)
 {
 	return version.length == 8 && !memcmp(version.at, "HTTP/1.", 7);
@@ -269,7 +238,7 @@ static void begin_body(struct hs_conversation *c, enum hs_side from, const struc
 
 static ssize_t feed_request(struct hs_conversation *c, struct http1 *http, const struct hs_slice *slice, size_t length)
 {
-	struct text text = {}, method, target, path;
+	struct text text = {}, method, target;
 	struct head head = {};
 	size_t first = line(slice->bytes, length, &text);
 
@@ -279,10 +248,9 @@ static ssize_t feed_request(struct hs_conversation *c, struct http1 *http, const
 	if (!http->asking)
 		return -EBADMSG; /* without it, answers would go to the wrong requests */
 	http->upgrades = head.upgrade;
-	path = path_of(target);
-	strcpy(http->asking->operation, known_method(method));
+	hs_http_set_method(http->asking, method.at, method.length);
+	hs_http_set_path(http->asking, target.at, target.length);
 	hs_call_text(http->asking->version, sizeof(http->asking->version), text.at + text.length - 3, 3);
-	hs_call_text(http->asking->target, sizeof(http->asking->target), path.at, path.length);
 	begin_body(c, HS_CLIENT, &head, !head.chunked && !head.has_length, slice->last_ns);
 	return length;
 }
@@ -293,11 +261,15 @@ static void change(struct hs_conversation *c, struct http1 *http, const struct h
 	bool tunnel = http->status != 101;
 	struct hs_call *call = http->answering;
 
+	if (!tunnel && head->upgrade_h2c) { /* the answer itself is yet to come, in HTTP/2 */
+		hs_conversation_hand_over(c, &hs_protocol_http2);
+		return;
+	}
 	http->answering = NULL;
 	if (call)
 		finish_call(c, http, call, time_ns);
-	if (tunnel || head->upgrade_h2c)
-		hs_conversation_switch(c, NULL); /* the next bytes tell: HTTP/2 begins with its preface */
+	if (tunnel)
+		hs_conversation_switch(c, NULL); /* the next bytes tell */
 	else
 		hs_conversation_ignore(c);
 }
@@ -450,10 +422,10 @@ static enum hs_match match_request(const uint8_t *bytes, size_t length)
 {
 	struct text text, method, target;
 
-	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
-		size_t word = strlen(methods[i]);
+	for (const char *const *known = hs_http_methods; *known; known++) {
+		size_t word = strlen(*known);
 
-		if (memcmp(bytes, methods[i], length < word ? length : word))
+		if (memcmp(bytes, *known, length < word ? length : word))
 			continue;
 		if (length <= word)
 			return HS_MATCH_MORE;

@@ -72,7 +72,8 @@ struct hs_protocol {
 	/* What hs_conversation_skip() asked for has gone by; the last byte at last_ns. May be NULL. */
 	void (*skipped)(struct hs_conversation *c, enum hs_side from, uint64_t last_ns);
 	/*
-	 * With resumes_by_side: bytes of `from` are missing; forget what was half read. All other
+	 * With resumes_by_side: bytes of `from` are missing; forget what was half read. It comes at
+	 * the loss, and once more before the place is found if more was missed. All other
 	 * protocols lose their state and the calls that were under way, and begin anew.
 	 */
 	void (*lost)(struct hs_conversation *c, enum hs_side from);
@@ -105,6 +106,11 @@ void hs_conversation_skip(struct hs_conversation *c, enum hs_side from, uint64_t
  * NULL for what they show to be (HTTP CONNECT, STARTTLS).
  */
 void hs_conversation_switch(struct hs_conversation *c, const struct hs_protocol *protocol);
+/*
+ * … this one, to which the calls go that are under way: an upgrade in the midst of a call. They are
+ * there when its feed() is called first.
+ */
+void hs_conversation_hand_over(struct hs_conversation *c, const struct hs_protocol *protocol);
 /* … which nobody needs to look at any more. */
 void hs_conversation_ignore(struct hs_conversation *c);
 
@@ -114,7 +120,7 @@ void hs_conversation_undecoded(struct hs_conversation *c);
 /*
  * A request began. Its call is kept, in order, until hs_call_done(). Zeroed but for request_ns and
  * request_end_ns (both first_ns) and status (-1). NULL when too many are under way: counted, and
- * the parser goes on without it.
+ * the parser goes on without it. hs_call_find() is fast, where id is not 0.
  */
 struct hs_call *hs_call_begin(struct hs_conversation *c, uint32_t id, uint64_t first_ns);
 struct hs_call *hs_call_oldest(struct hs_conversation *c); /* or NULL */
@@ -122,6 +128,8 @@ struct hs_call *hs_call_newest(struct hs_conversation *c); /* or NULL */
 struct hs_call *hs_call_find(struct hs_conversation *c, uint32_t id); /* or NULL */
 /* It is over: reported as it stands, and gone. */
 void hs_call_done(struct hs_conversation *c, struct hs_call *call);
+/* It is under way, but its end was missed, or will be: gone without a report, and counted as lost. */
+void hs_call_lose(struct hs_conversation *c, struct hs_call *call);
 /* It was none, or nobody can tell how it went: gone without a report. */
 void hs_call_forget(struct hs_conversation *c, struct hs_call *call);
 

@@ -537,12 +537,37 @@ static void accepted(struct hs_model *model, struct hs_connection *connection, e
 		log_accept(model, connection);
 }
 
+/*
+ * Older than the agent, and closed before anybody was met who held it: neither whose it was nor who called
+ * whom can be told, and a guess would draw an edge that there is not.
+ */
+static bool is_stranger(struct hs_model *model, const struct hs_ev_connection *event)
+{
+	const struct hs_ev_socket *socket = &event->socket;
+	struct hs_connection key;
+	enum hs_side side;
+
+	if (socket->role || socket->pid || socket->phase != HS_PHASE_CLOSE || find_cookie(model, socket->cookie, &side) ||
+	    hs_listener_find(model, socket->tuple.netns, socket->tuple.local, socket->tuple.local_port) ||
+	    hs_listener_reached(model, socket->tuple.netns, socket->tuple.remote, socket->tuple.remote_port))
+		return false;
+	for (side = 0; side < HS_SIDES; side++) {
+		key_of(socket, side, &key);
+		if (find_joinable(model, &key, side, socket->tuple.netns, 0))
+			return false;
+	}
+	return true;
+}
+
 int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *event)
 {
 	struct hs_connection *connection;
 	struct hs_end *end;
 	enum hs_side side;
 	bool known;
+
+	if (is_stranger(model, event))
+		return 0;
 
 	if (event->socket.role == HS_ROLE_SERVER && event->socket.phase == HS_PHASE_CLOSE &&
 	    event->start_ns && !event->established_ns)

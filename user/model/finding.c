@@ -141,7 +141,7 @@ static void add_text(struct hs_finding *finding, const char *signal, enum hs_sid
 {
 	struct hs_evidence *evidence = add(finding, signal, side, HS_EVIDENCE_TEXT);
 
-	snprintf(evidence->text, sizeof(evidence->text), "%s", text);
+	snprintf(evidence->text, sizeof(evidence->text), "%.*s", (int)sizeof(evidence->text) - 1, text);
 }
 
 static void add_drops(struct hs_finding *finding, const struct hs_case *c, enum hs_side sender)
@@ -224,7 +224,7 @@ static void add_end(struct hs_finding *finding, const struct hs_case *c, enum hs
 	add_number(finding, "unacked", side, HS_EVIDENCE_BYTES, tcp->unacked_bytes);
 	if (tcp->unacked_bytes && !tcp->snd_wnd)
 		add(finding, "send_window", side, HS_EVIDENCE_BYTES)->number = 0;
-	add_number(finding, "unread", side, HS_EVIDENCE_BYTES, tcp->unread_bytes);
+	add_number(finding, "unread", side, HS_EVIDENCE_BYTES, hs_unread_bytes(end));
 	add_count(finding, "keepalive_probes", side, tcp->unacked_bytes ? 0 : tcp->probes_out);
 	if (tcp->bytes_received)
 		add_number(finding, "last_received", side, HS_EVIDENCE_SECONDS, tcp->last_received_ms / 1e3);

@@ -242,6 +242,7 @@ struct hs_verdict hs_verdict_of_abandoned(struct hs_case *c, enum hs_side side);
 struct hs_verdict hs_verdict_of_wait(struct hs_case *c);
 /* Before a SYN was made. local_port: that it was bound to, or 0. */
 struct hs_verdict hs_verdict_of_error(int error, uint16_t local_port);
+uint32_t hs_unread_bytes(const struct hs_end *end); /* without the FIN */
 
 /* finding.c */
 enum hs_cause hs_finding_connect(struct hs_model *model, struct hs_connection *connection);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/private.h"
 
@@ -26,10 +27,11 @@ struct hs_talk {
 #define CALLS_NEEDED 2
 #define CALLS_NEEDED_MAX 4096
 
+/* Versions of a protocol, which share a name, are counted together: where the first of them is. */
 static size_t index_of(const struct hs_protocol *protocol)
 {
 	for (size_t i = 0; protocol && hs_protocols[i] && i < HS_PROTOCOLS_MAX; i++)
-		if (hs_protocols[i] == protocol)
+		if (!strcmp(hs_protocols[i]->name, protocol->name))
 			return i + 1;
 	return 0;
 }

@@ -227,6 +227,8 @@ static void judge_silence(struct hs_case *c, struct hs_verdict *verdict)
 	else if (moved(c, HS_CLIENT, HS_COUNTER_RETRANSMIT_FAILS) && !c->from[HS_CLIENT]->syns_again &&
 		 tcp->retrans[HS_RETRANSMIT_UNTRACED])
 		inferred(verdict, HS_CAUSE_DROPPED_EGRESS);
+	else if (moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS))
+		inferred(verdict, HS_CAUSE_ACCEPT_QUEUE_FULL); /* of a listener that has gone since */
 	else if (moved(c, HS_SERVER, HS_COUNTER_RP_FILTER))
 		inferred(verdict, HS_CAUSE_RP_FILTER);
 	else if (moved(c, HS_SERVER, HS_COUNTER_TIMESTAMP_REJECTED))
@@ -453,7 +455,7 @@ static bool answers(const struct hs_case *c)
 }
 
 /* What is there to read; a FIN counts in the kernel's figure. */
-static uint32_t unread(const struct hs_end *end)
+uint32_t hs_unread_bytes(const struct hs_end *end)
 {
 	uint32_t fin = !!(end->tcp.fin & HS_FIN_RECEIVED) || end->state == CLOSE_WAIT || end->state == LAST_ACK;
 
@@ -473,7 +475,7 @@ static void judge_wait(struct hs_case *c, struct hs_verdict *verdict)
 		proved(verdict, HS_CAUSE_FD_EXHAUSTED);
 	else if (c->listener && !accepted && c->listener->backlog > c->listener->backlog_limit)
 		proved(verdict, HS_CAUSE_ACCEPT_QUEUE_FULL);
-	else if (accepted && unread(server))
+	else if (accepted && hs_unread_bytes(server))
 		proved(verdict, HS_CAUSE_LOCAL_NOT_READING);
 	else if (accepted)
 		proved(verdict, HS_CAUSE_SERVER_THINKING);
@@ -583,7 +585,7 @@ static bool stuck_unread(struct hs_case *c, enum hs_side side, struct hs_verdict
 {
 	const struct hs_end *end = end_of(c, side);
 
-	if (!hs_is_met(c->model, end) || !unread(end) || end->tcp.last_received_ms < UNREAD_MS)
+	if (!hs_is_met(c->model, end) || !hs_unread_bytes(end) || end->tcp.last_received_ms < UNREAD_MS)
 		return false;
 	status_of(c, side);
 	proved(verdict, HS_CAUSE_LOCAL_NOT_READING);

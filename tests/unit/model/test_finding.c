@@ -266,6 +266,26 @@ static void accept_queue_full_at_the_syn(void **state)
 	assert_string_equal(only_finding()->key.server->identity.name, "nginx");
 }
 
+/* The server ends before its clients give up: its listener cannot be looked at any more. */
+static void accept_queue_full_of_a_listener_that_has_gone(void **state)
+{
+	struct hs_ev_listener record =
+		listener_record("10.9.0.2", 80, SERVER_NS, SERVER_PID, 7, HS_PHASE_CLOSE);
+	struct flow flow;
+
+	(void)state;
+	samples_of_counters();
+	flow = between();
+	flow.client_ns = SERVER_NS; /* where a process is left that can be asked */
+	server_listens(2);
+	counters[1].count[HS_COUNTER_LISTEN_OVERFLOWS] = 3;
+	syn_again(&flow, 3);
+	assert_int_equal(feed(&record), 0);
+	client_fails(&flow, 0, 3);
+	is_verdict("gave_up", "application", "accept_queue_full", "inferred");
+	assert_int_equal(evidence("listen_overflows")->number, 3);
+}
+
 static void accept_queue_full_at_the_third_ack(void **state)
 {
 	struct flow flow = between();
@@ -619,6 +639,8 @@ static struct flow closes_without_an_answer(void)
 	record.closer_pid = CLIENT_PID;
 	record.tcp.last_sent_ms = 5000;
 	record.tcp.last_received_ms = 20000;
+	record.tcp.unread_bytes = 1; /* the server's FIN */
+	record.tcp.fin |= HS_FIN_RECEIVED;
 	assert_int_equal(feed(&record), 0);
 	assert_null(hs_model_findings(model)); /* the server may have nothing to say */
 	return flow;
@@ -630,6 +652,7 @@ static void gave_up_waiting(void **state)
 	closes_without_an_answer();
 	wait_ns(2 * SEC);
 	is_verdict("aborted", "application", "server_thinking", "proved");
+	assert_null(evidence("unread")); /* a FIN is nothing to read */
 }
 
 /* As log shippers do: the server reads to the end and closes. */
@@ -898,6 +921,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(no_answer), CASE(given_up), CASE(dropped_here), CASE(conntrack_is_full),
 		CASE(accept_queue_full_at_the_syn), CASE(accept_queue_full_at_the_third_ack),
+		CASE(accept_queue_full_of_a_listener_that_has_gone),
 		CASE(fds_are_exhausted), CASE(syn_queue_full), CASE(synack_lost), CASE(refused),
 		CASE(refused_from_afar), CASE(rejected_by_icmp), CASE(rejected_by_a_rule_with_reset),
 		CASE(unreachable), CASE(neighbor_failed), CASE(errors_of_connect), CASE(cancelled_is_no_finding),

@@ -315,6 +315,27 @@ static void time_begins_anywhere(void **state)
 	assert_int_equal(totals().edges, 0);
 }
 
+/* Older than the agent, closed before anybody who held it was met: no edge can be drawn from that. */
+static void strangers_are_left_alone(void **state)
+{
+	struct flow flow = flow_make();
+	struct hs_ev_connection record = client_record(&flow, HS_PHASE_CLOSE);
+
+	(void)state;
+	record.socket.role = HS_ROLE_UNKNOWN;
+	record.socket.pid = record.socket.tid = 0;
+	record.start_ns = record.established_ns = 0;
+	assert_int_equal(feed(&record), 0);
+	wait_ns(2 * SEC);
+	assert_int_equal(totals().edges, 0);
+	listen_on("0.0.0.0", flow.server_port, flow.server_ns, SERVER_PID, 5); /* now it is known who is called */
+	record.socket.cookie++;
+	record.socket.event.time_ns = now_ns;
+	assert_int_equal(feed(&record), 0);
+	wait_ns(2 * SEC);
+	assert_int_equal(totals().edges, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +354,7 @@ int main(void)
 		cmocka_unit_test_teardown(an_edge_in_use_is_kept, tear_down),
 		cmocka_unit_test_setup_teardown(time_never_goes_back, set_up, tear_down),
 		cmocka_unit_test_teardown(time_begins_anywhere, tear_down),
+		cmocka_unit_test_setup_teardown(strangers_are_left_alone, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("life", tests, NULL, NULL);
