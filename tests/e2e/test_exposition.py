@@ -120,7 +120,8 @@ def test_gzip(agent, port):
 # ---- the documentation ----
 
 # Families without samples where nothing has failed so; tests/unit/export has their labels.
-RARE = {"hopscope_tcp_connection_failures_total", "hopscope_tcp_stuck_connections"}
+RARE = {"hopscope_tcp_connection_failures_total", "hopscope_tcp_stuck_connections", "hopscope_queue_duration_seconds",
+        "hopscope_service_duration_seconds", "hopscope_network_duration_seconds"}
 # These have none where nobody speaks such a protocol, and no label whose value is not known: see l7/.
 CALLS = "Calls", "Service graph"
 

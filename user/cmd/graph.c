@@ -154,8 +154,8 @@ static void draw_protocols(const json_t *edge, struct hs_cell *cell)
 }
 
 /* Columns of calls show where there are some. */
-#define CALLS_DRAWN(title_, draw_)                                                                 \
-	{ .column = { .title = title_, .right = true }, .draw = draw_, .when = "calls" }
+#define CALLS_DRAWN(title_, drop_, draw_)                                                                 \
+	{ .column = { .title = title_, .right = true, .drop = drop_ }, .draw = draw_, .when = "calls" }
 #define CALLS_NUMBER(title_, drop_, path_, unit_, wide_)                                           \
 	{                                                                                          \
 		.column = { .title = title_, .right = true, .drop = drop_ }, .path = path_,        \
@@ -168,32 +168,32 @@ static const struct hs_field fields[] = {
 	HS_FIELD_NAME("SERVER", 14, draw_server),
 	{ .column = { .title = "KINDS" }, .draw = draw_kinds, .wide = true },
 	{ .column = { .title = "NAMESPACES" }, .draw = draw_namespaces, .wide = true },
-	CALLS_DRAWN("REQ/S", draw_call_rate),
-	CALLS_DRAWN("ERR%", draw_call_errors),
+	CALLS_DRAWN("REQ/S", 1, draw_call_rate),
+	CALLS_DRAWN("ERR%", 2, draw_call_errors),
 	CALLS_NUMBER("CALLS", 0, "calls", HS_UNIT_COUNT, true),
 	CALLS_NUMBER("FAILED", 0, "failed_calls", HS_UNIT_COUNT, true),
-	CALLS_NUMBER("P50", 3, "call_duration.p50_seconds", HS_UNIT_SECONDS, false),
-	CALLS_NUMBER("P95", 8, "call_duration.p95_seconds", HS_UNIT_SECONDS, false),
-	CALLS_NUMBER("P99", 0, "call_duration.p99_seconds", HS_UNIT_SECONDS, false),
+	CALLS_NUMBER("P50", 6, "call_duration.p50_seconds", HS_UNIT_SECONDS, false),
+	CALLS_NUMBER("P95", 11, "call_duration.p95_seconds", HS_UNIT_SECONDS, false),
+	CALLS_NUMBER("P99", 3, "call_duration.p99_seconds", HS_UNIT_SECONDS, false),
 	CALLS_NUMBER("NETWORK P50", 0, "network_duration.p50_seconds", HS_UNIT_SECONDS, true),
 	CALLS_NUMBER("QUEUE P50", 0, "queue_duration.p50_seconds", HS_UNIT_SECONDS, true),
 	CALLS_NUMBER("QUEUE P99", 0, "queue_duration.p99_seconds", HS_UNIT_SECONDS, true),
 	CALLS_NUMBER("SERVICE P50", 0, "service_duration.p50_seconds", HS_UNIT_SECONDS, true),
 	CALLS_NUMBER("SERVICE P99", 0, "service_duration.p99_seconds", HS_UNIT_SECONDS, true),
 	{ .column = { .title = "PROTOCOL" }, .draw = draw_protocols, .when = "calls", .wide = true },
-	HS_FIELD_NUMBER("ACTIVE", 2, "active_connections", HS_UNIT_COUNT),
+	HS_FIELD_NUMBER("ACTIVE", 5, "active_connections", HS_UNIT_COUNT),
 	HS_FIELD_NUMBER_WIDE("CONNECTS", "connects", HS_UNIT_COUNT),
-	HS_FIELD_NUMBER("CONN/S", 1, "rates.connects_per_second", HS_UNIT_RATE),
+	HS_FIELD_NUMBER("CONN/S", 4, "rates.connects_per_second", HS_UNIT_RATE),
 	HS_FIELD_NUMBER_WIDE("CONN P50", "connect_duration.p50_seconds", HS_UNIT_SECONDS),
-	HS_FIELD_NUMBER("CONN P99", 4, "connect_duration.p99_seconds", HS_UNIT_SECONDS),
+	HS_FIELD_NUMBER("CONN P99", 7, "connect_duration.p99_seconds", HS_UNIT_SECONDS),
 	HS_FIELD_NUMBER_WIDE("ACCEPT P99", "accept_delay.p99_seconds", HS_UNIT_SECONDS),
 	HS_FIELD_NUMBER_WIDE("LIFE P50", "connection_duration.p50_seconds", HS_UNIT_SECONDS),
-	HS_FIELD_NUMBER("RTT", 7, "rtt.p50_seconds", HS_UNIT_SECONDS),
+	HS_FIELD_NUMBER("RTT", 10, "rtt.p50_seconds", HS_UNIT_SECONDS),
 	HS_FIELD_NUMBER_WIDE("SENT", "sent_bytes", HS_UNIT_BYTES),
-	HS_FIELD_NUMBER("SENT/S", 6, "rates.sent_bytes_per_second", HS_UNIT_BYTES),
+	HS_FIELD_NUMBER("SENT/S", 9, "rates.sent_bytes_per_second", HS_UNIT_BYTES),
 	HS_FIELD_NUMBER_WIDE("RECV", "received_bytes", HS_UNIT_BYTES),
-	HS_FIELD_NUMBER("RECV/S", 5, "rates.received_bytes_per_second", HS_UNIT_BYTES),
-	{ .column = { .title = "RETR", .right = true, .drop = 3 }, .draw = draw_retransmits },
+	HS_FIELD_NUMBER("RECV/S", 8, "rates.received_bytes_per_second", HS_UNIT_BYTES),
+	{ .column = { .title = "RETR", .right = true, .drop = 6 }, .draw = draw_retransmits },
 	{ .column = { .title = "RETRANSMITS" }, .draw = draw_kinds_of_retransmits, .wide = true },
 	{ .column = { .title = "RESETS", .right = true }, .draw = draw_resets, .wide = true },
 	HS_FIELD_NUMBER_WIDE("CANCELLED", "cancelled", HS_UNIT_COUNT),

@@ -94,3 +94,11 @@ void hs_result_error_type(const struct hs_call_result *result, char text[HS_RESU
 		for (char *c = text; *c; c++)
 			*c = (char)tolower((unsigned char)*c);
 }
+
+bool hs_protocol_is_counted(size_t place)
+{
+	for (size_t i = 1; i < place; i++)
+		if (!strcmp(hs_protocols[i - 1]->name, hs_protocols[place - 1]->name))
+			return false;
+	return true;
+}

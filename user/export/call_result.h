@@ -28,6 +28,12 @@ void hs_result_status(const struct hs_call_result *result, char text[HS_RESULT_L
  */
 void hs_result_error_type(const struct hs_call_result *result, char text[HS_RESULT_LEN]);
 
+/*
+ * Whether counters have something for that place in hs_protocols[] + 1: those of protocols that share a name are
+ * where the first of them is. 0, not known which, has.
+ */
+bool hs_protocol_is_counted(size_t place);
+
 extern const char *const hs_call_end_names[]; /* by enum hs_call_end: "answered" … */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* /api/v1/status: what `hopscope check` shows of a running agent. */
 #include "export/build.h"
+#include "export/call_result.h"
 #include "export/json_document.h"
 
 static void put_rung(struct hs_json *json, const struct hs_hook_rung *rung)
@@ -68,6 +69,8 @@ static void put_protocols(struct hs_json *json, const struct hs_view *view)
 	for (size_t i = 0; i <= HS_PROTOCOLS_MAX && (!i || hs_protocols[i - 1]); i++) {
 		const uint64_t *undecoded = counters->undecoded[i];
 
+		if (!hs_protocol_is_counted(i))
+			continue;
 		hs_json_open(json, NULL, '{');
 		hs_json_put_text(json, "protocol", i ? hs_protocols[i - 1]->name : "unknown");
 		hs_json_put_number(json, "calls", counters->calls[i]);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "export/build.h"
+#include "export/call_result.h"
 #include "export/format.h"
 #include "export/prometheus_page.h"
 #include "model/finding.h"
@@ -288,20 +289,11 @@ void hs_write_events(const struct hs_page *page, const struct hs_family *family)
 	}
 }
 
-/* Counts of protocols that share a name are where the first of them is. */
-static bool is_counted(size_t place)
-{
-	for (size_t i = 1; i < place; i++)
-		if (!strcmp(hs_protocols[i - 1]->name, hs_protocols[place - 1]->name))
-			return false;
-	return true;
-}
-
 static void put_by_protocol(const struct hs_page *page, const struct hs_family *family, size_t place, uint64_t number)
 {
 	char extra[EXTRA_LEN];
 
-	if (!is_counted(place))
+	if (!hs_protocol_is_counted(place))
 		return;
 	snprintf(extra, sizeof(extra), "protocol=\"%s\"", place ? hs_protocols[place - 1]->name : "unknown");
 	hs_put_number(page, family, NULL, extra, number);

@@ -56,6 +56,7 @@ static const struct view {
 	{ &hs_graph_listing, &hs_graph_command, "graph-hostile.json", "-o mermaid", 0, false,
 	  "graph-hostile.mmd" },
 	{ &hs_graph_listing, &hs_graph_command, "graph-calls.json", "", 80, false, "graph-calls-80.txt" },
+	{ &hs_graph_listing, &hs_graph_command, "graph-calls.json", "", 40, false, "graph-calls-40.txt" },
 	{ &hs_graph_listing, &hs_graph_command, "graph-calls.json", "--sort-by errors", 120, true,
 	  "graph-calls-120.txt" },
 	{ &hs_graph_listing, &hs_graph_command, "graph-calls.json", "-o wide", 0, false, "graph-calls-wide.txt" },

@@ -343,6 +343,11 @@ static void test_status(void **state)
 	assert_number(json, "protocols.0.undecoded_bytes", 700);
 	assert_number(json, "protocols.1.calls", 12);
 	assert_number(json, "protocols.1.lost_segments", 4);
+	for (size_t i = 2; i < json_array_size(at(json, "protocols")); i++) { /* HTTP/1 and HTTP/2 are one */
+		json_t *protocol = json_array_get(at(json, "protocols"), i);
+
+		assert_string_not_equal(json_string_value(at(protocol, "protocol")), hs_protocols[0]->name);
+	}
 	assert_number(json, "snapshot.passes", 3);
 	assert_number(json, "snapshot.last_seconds", 0.25);
 	assert_number(json, "map_bytes", 4096);
