@@ -52,11 +52,11 @@ struct hs_probe {
 	struct hs_hook_status hooks[HS_HOOK_COUNT];
 	const char *tracefs;
 	struct hs_reasons reasons;
-	int task_work; /* BTF id of the kernel function, -errno; 0: not asked yet */
 	hs_record_fn sink;
 	void *sink_arg;
 	uint64_t malformed;
 	uint32_t passes;
+	int task_work; /* BTF id of the kernel function, -errno; 0: not asked yet */
 };
 
 /* ---- the kernel's own words ---- */
