@@ -16,6 +16,8 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 
+#include "hopscope/kfunc.h"
+
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
@@ -394,9 +396,13 @@ struct bpf_task_work {
 
 typedef int (*bpf_task_work_callback_t)(struct bpf_map *map, void *key, void *value);
 
-/* Runs the callback in the task, on its way back to user space; 0 or -errno. */
-extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct bpf_task_work *work, void *map__map,
-					      bpf_task_work_callback_t callback, void *aux__prog) __ksym __weak;
+/*
+ * Runs the callback in the task, on its way back to user space; 0 or -errno. A call of a helper that no
+ * kernel has: the loader makes it one of this kernel function (user/probe/kfunc.h).
+ */
+static int (*const bpf_task_work_schedule_resume_impl)(struct task_struct *task, struct bpf_task_work *work,
+						       void *map__map, bpf_task_work_callback_t callback,
+						       void *aux__prog) = (void *)HS_KFUNC_TASK_WORK;
 
 /* User memory layouts of connect(): not the kernel's to move. */
 struct hs_sockaddr {

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -201,3 +202,17 @@ def test_a_file_in_the_place_of_the_socket_is_kept(lab):
     assert agent.process.wait() == 1
     assert str(path) in agent.log.splitlines()[-1]
     assert path.read_text() == "important"
+
+
+@pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
+def test_the_service_manager_is_told(lab, abstract):
+    """As systemd does with Type=notify: ready when it is, stopping when it is told to."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        name = f"{lab.folder}/notify"
+        manager.bind("\0" + name if abstract else name)
+        manager.settimeout(patience(20))
+        agent = lab.agent(wrapper=["env", f"NOTIFY_SOCKET={'@' * abstract}{name}"], wait=False)
+        assert manager.recv(100) == b"READY=1"
+        assert agent.answers("/readyz")
+        agent.stop()
+        assert manager.recv(100) == b"STOPPING=1"

@@ -24,8 +24,10 @@
 #include "base/clock.h"
 #include "base/record.h"
 #include "hopscope.skel.h"
+#include "hopscope/kfunc.h"
 #include "probe/cgroup_root.h"
 #include "probe/hooks.h"
+#include "probe/kfunc.h"
 #include "probe/reasons.h"
 #include "probe/tracefs.h"
 
@@ -56,6 +58,7 @@ struct hs_probe {
 	void *sink_arg;
 	uint64_t malformed;
 	uint32_t passes;
+	int task_work; /* BTF id of the kernel function, -errno; 0: not asked yet */
 };
 
 /* ---- the kernel's own words ---- */
@@ -215,13 +218,23 @@ static void hooks_init(struct hs_probe *probe)
 	}
 }
 
-/* Which function the kernel lacks is not in its words. */
-static void name_missing_function(const struct hs_probe *probe, size_t hook)
+/* A rung that calls a function which this kernel lacks need not be tried. */
+static void skip_without_function(struct hs_probe *probe)
 {
-	const char *function = rung_of(probe, hook)->calls;
+	for (size_t i = 0; i < HS_HOOK_COUNT; i++) {
+		const struct hs_rung_def *rung = rung_of(probe, i);
+		char words[128];
 
-	if (function && strstr(refusal.words, "kernel function call"))
-		snprintf(refusal.words, sizeof(refusal.words), "the kernel has no function %s", function);
+		if (!rung || !rung->calls)
+			continue;
+		if (!probe->task_work)
+			probe->task_work = hs_kfunc_find(rung->calls);
+		if (probe->task_work > 0)
+			continue;
+		snprintf(words, sizeof(words), "the kernel has no function %s", rung->calls);
+		step_down(probe, i, probe->task_work, words);
+		skip_disabled(probe, i);
+	}
 }
 
 /* The hook that wants this program, -1 none. */
@@ -357,6 +370,8 @@ static int load(struct hs_probe *probe)
 	skeleton->rodata->hs_tell_no_ports = uses(probe, HS_HOOK_CONNECT, "cgroup");
 	skeleton->rodata->hs_announce_servers = probe->hooks[HS_HOOK_ACCEPT].rung < 0;
 	set_reasons(probe);
+	if (probe->task_work > 0 && hs_kfunc_link(skeleton->obj, HS_KFUNC_TASK_WORK, probe->task_work))
+		return -EINVAL;
 	return hs_bpf__load(skeleton);
 }
 
@@ -467,13 +482,13 @@ static int attempt(struct hs_probe *probe)
 {
 	int error, hook;
 
+	skip_without_function(probe);
 	memset(&refusal, 0, sizeof(refusal));
 	error = load(probe);
 	if (error) {
 		hook = hook_of_program(probe, refusal.program);
 		if (hook < 0)
 			return error; /* not about a program: a map, or BPF as a whole */
-		name_missing_function(probe, hook);
 		step_down(probe, hook, error, refusal.words);
 		skip_disabled(probe, hook);
 		return 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of hooks against the BPF object that was built: opened, not loaded. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,10 +10,13 @@
 
 #include <cmocka.h>
 
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "hopscope.skel.h"
+#include "hopscope/kfunc.h"
 #include "probe/hooks.h"
+#include "probe/kfunc.h"
 
 static struct hs_bpf *skeleton;
 
@@ -135,6 +139,43 @@ static void every_program_is_in_a_ladder(void **state)
 	assert_true(count >= HS_HOOK_COUNT);
 }
 
+/*
+ * libbpf resolves an extern for programs too that are not loaded, and looks into all modules for one
+ * that the kernel has not: without CAP_SYS_ADMIN nothing could be loaded at all.
+ */
+static void no_extern_functions(void **state)
+{
+	(void)state;
+	assert_true(btf__find_by_name_kind(bpf_object__btf(skeleton->obj), ".ksyms", BTF_KIND_DATASEC) < 0);
+	assert_int_equal(hs_kfunc_find("hs_no_such_function"), -ENOENT);
+}
+
+static size_t calls_of(const char *name, unsigned src_reg, int32_t imm)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(skeleton->obj, name);
+	const struct bpf_insn *insns = bpf_program__insns(program);
+	size_t calls = 0;
+
+	for (size_t i = 0; i < bpf_program__insn_cnt(program); i++)
+		calls += insns[i].code == (BPF_JMP | BPF_CALL) && insns[i].src_reg == src_reg && insns[i].imm == imm;
+	return calls;
+}
+
+/* Who calls the function is what says so in its ladder: no call is left to a helper that nobody has. */
+static void kernel_functions_are_linked(void **state)
+{
+	static const char *const callers[] = { "hs_no_route4", "hs_no_route6" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(calls_of(callers[i], 0, HS_KFUNC_TASK_WORK), 1);
+	assert_int_equal(hs_kfunc_link(skeleton->obj, HS_KFUNC_TASK_WORK, 4711), 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(calls_of(callers[i], 0, HS_KFUNC_TASK_WORK), 0);
+		assert_int_equal(calls_of(callers[i], BPF_PSEUDO_KFUNC_CALL, 4711), 1);
+	}
+}
+
 /* No kprobe and no fentry is ever needed. */
 static void no_kprobes(void **state)
 {
@@ -155,6 +196,8 @@ int main(void)
 		cmocka_unit_test(every_program_named_exists),
 		cmocka_unit_test(every_program_is_in_a_ladder),
 		cmocka_unit_test(no_kprobes),
+		cmocka_unit_test(no_extern_functions),
+		cmocka_unit_test(kernel_functions_are_linked),
 	};
 
 	return cmocka_run_group_tests_name("hooks", tests, open_object, close_object);
