@@ -309,7 +309,7 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	}
 }
 
-static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction)
+static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction, bool datagrams)
 {
 	__u64 key = (__u64)skb->sk; /* of a request or in TIME_WAIT: is not among them */
 	struct hs_payload payload = { .direction = direction };
@@ -319,6 +319,8 @@ static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction)
 	if (!key || *hs_ignored_place(key) == key)
 		return HS_PASS;
 	state = bpf_map_lookup_elem(&hs_socks, &key);
+	if (!state && datagrams && hs_dns_is(skb))
+		hs_dns_send(skb, direction);
 	if (!state || state->handled == TCP_LISTEN || HS_SOCK_DEAD(state) ||
 	    !hs_payload_find(skb, &payload))
 		return HS_PASS;
@@ -337,11 +339,24 @@ static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction)
 SEC("cgroup_skb/egress")
 int hs_data_egress(struct __sk_buff *skb)
 {
-	return hs_data(skb, HS_DIRECTION_EGRESS);
+	return hs_data(skb, HS_DIRECTION_EGRESS, true);
 }
 
 SEC("cgroup_skb/ingress")
 int hs_data_ingress(struct __sk_buff *skb)
 {
-	return hs_data(skb, HS_DIRECTION_INGRESS);
+	return hs_data(skb, HS_DIRECTION_INGRESS, true);
+}
+
+/* The same where the kernel refuses what datagrams take. */
+SEC("cgroup_skb/egress")
+int hs_data_egress_tcp(struct __sk_buff *skb)
+{
+	return hs_data(skb, HS_DIRECTION_EGRESS, false);
+}
+
+SEC("cgroup_skb/ingress")
+int hs_data_ingress_tcp(struct __sk_buff *skb)
+{
+	return hs_data(skb, HS_DIRECTION_INGRESS, false);
 }

@@ -274,6 +274,7 @@ static const char *const event_kinds[] = {
 	[HS_EV_CALL] = "call",
 	[HS_EV_COUNTED] = "counted",
 	[HS_EV_LATENCIES] = "latencies",
+	[HS_EV_DATAGRAM] = "datagram",
 };
 static_assert(ARRAY_LEN(event_kinds) == HS_EV_MAX, "event_kinds");
 
