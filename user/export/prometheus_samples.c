@@ -149,6 +149,17 @@ void hs_write_failures(const struct hs_page *page, const struct hs_family *famil
 	}
 }
 
+/* Of edges to DNS servers: the others never have any. */
+void hs_write_lookups(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_series_set *set = &page->sets[family->of];
+
+	for (size_t i = 0; i < set->count; i++)
+		if (((const struct hs_edge *)set->series[i].item)->lookups.count)
+			put_number(page, family, &set->series[i], "",
+				   *(const uint64_t *)member(&set->series[i], family));
+}
+
 static_assert(HS_CAUSE_MAX <= 64, "stuck_seen");
 
 /* What has hung once is shown as 0 when it is over: that it is gone would look like no news. */

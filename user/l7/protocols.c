@@ -3,5 +3,6 @@
 
 const struct hs_protocol *const hs_protocols[] = {
 	&hs_protocol_http1,
+	&hs_protocol_dns,
 	NULL,
 };

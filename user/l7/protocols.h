@@ -6,5 +6,6 @@
 #include "l7/protocol.h"
 
 extern const struct hs_protocol hs_protocol_http1;
+extern const struct hs_protocol hs_protocol_dns;
 
 #endif
