@@ -156,8 +156,8 @@ void hs_write_lookups(const struct hs_page *page, const struct hs_family *family
 
 	for (size_t i = 0; i < set->count; i++)
 		if (((const struct hs_edge *)set->series[i].item)->lookups.count)
-			put_number(page, family, &set->series[i], "",
-				   *(const uint64_t *)member(&set->series[i], family));
+			hs_put_number(page, family, &set->series[i], "",
+				      *(const uint64_t *)member(&set->series[i], family));
 }
 
 static_assert(HS_CAUSE_MAX <= 64, "stuck_seen");
