@@ -29,7 +29,7 @@ DEB_BUILD := gcc make git libc6-dev clang llvm bpftool libbpf-dev libelf-dev zli
 DEB_RUN := libcurl3-gnutls python3-minimal python3 nginx-light redis-server postgresql curl iproute2 procps
 DEB_CHECK := libcmocka-dev nginx-light redis-server redis-tools postgresql postgresql-client wrk nftables \
 	prometheus qemu-system-x86 busybox-static xz-utils python3-pytest nodejs jq tmux apache2-utils python3-yaml python3-prometheus-client man-db mandoc \
-	libcap2-bin graphviz iperf3
+	libcap2-bin graphviz iperf3 dnsmasq-base bind9-dnsutils
 
 SRC := $(sort $(wildcard user/*.c user/*/*.c))
 OBJ := $(SRC:%.c=$(O)/%.o)
