@@ -43,6 +43,18 @@ for number in range(0, count, 32):
         assert len(s.recv(512)) > 12
 """
 
+# Says SERVFAIL, after 50 ms.
+SLOW = """
+import socket, time
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("0.0.0.0", 53))
+print("ready", flush=True)
+while True:
+    query, client = server.recvfrom(4096)
+    time.sleep(0.05)
+    server.sendto(query[:2] + b"\\x81\\x82" + query[4:], client)
+"""
+
 
 class Site:
     """A client and a server of names, in namespaces of their own."""
@@ -163,12 +175,12 @@ def test_burst(site, agent):
 
 
 def test_durations(site, agent):
-    """What the client waits, network and all."""
-    site.serve()
-    site.client.run("tc", "qdisc", "add", "dev", site.client_end.device, "root", "netem", "delay", "50ms")
+    """What the client waits for a server that takes its time."""
+    slow = site.lab.script("slow.py", SLOW)
+    site.lab.python(slow, space=site.server).says("ready")
     for _ in range(4):
         site.ask("a.test")
-    counted(agent, {("a.test", ""): 4}, client=site.dig.name)
+    counted(agent, {("a.test", "servfail"): 4}, client=site.dig.name, server=slow.name)
     seconds = agent.metrics().value("dns_lookup_duration_seconds_sum", client=site.dig.name)
     assert 4 * 0.05 <= seconds < 4 * patience(0.1)
 
