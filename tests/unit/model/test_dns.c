@@ -643,6 +643,10 @@ static void test_name_later(void **state)
 	assert_non_null(edge("curl", "api.example.com", flow.server_port));
 	assert_null(edge("curl", "other.example.com", flow.server_port));
 	assert_int_equal(edge("curl", "203.0.113.9", flow.server_port)->closes, 1);
+	look_up("third.example.com", NOERROR, "203.0.113.9");
+	look_up("fourth.example.com", NOERROR, "203.0.113.9");
+	client_close(&flow);
+	assert_string_equal(log_last(HS_LOG_CLOSE)->end[HS_SERVER].workload->identity.name, "api.example.com");
 }
 
 /* One address, two names: a process means its own, and who has not asked the latest of all. */
