@@ -243,34 +243,18 @@ static __always_inline bool hs_client_begins(const struct hs_payload *payload, c
 	       (state->role == HS_ROLE_SERVER) == (payload->direction == HS_DIRECTION_INGRESS);
 }
 
-/*
- * HTTP/2, by the first bytes of its preface (RFC 9113, 3.4). Frames may begin anywhere in what is said, and
- * until userspace has read so and says that it wants all, several turns have gone by.
- */
-static __always_inline bool hs_data_is_http2(struct __sk_buff *skb, const struct hs_payload *payload)
-{
-	__u64 preface, bytes;
-
-	__builtin_memcpy(&preface, "PRI * HT", sizeof(preface));
-	return payload->length >= sizeof(bytes) && !bpf_skb_load_bytes(skb, payload->offset, &bytes, sizeof(bytes)) &&
-	       bytes == preface;
-}
+#define HS_WORD8(A, B, C, D, E, F, G, H)                                                               \
+	((__u64)(A) | (__u64)(B) << 8 | (__u64)(C) << 16 | (__u64)(D) << 24 | (__u64)(E) << 32 |       \
+	 (__u64)(F) << 40 | (__u64)(G) << 48 | (__u64)(H) << 56)
 
 static __always_inline bool hs_is_bulk(const __u8 *bytes)
 {
 	return bytes[0] == '\r' && bytes[1] == '\n' && bytes[2] == '$';
 }
 
-/*
- * A command of Redis: "*3\r\n$", of up to three digits. Pipelines, lists and what is pushed go beyond a
- * head, and until userspace says that it wants all, a short connection is over.
- */
-static __always_inline bool hs_data_is_redis(struct __sk_buff *skb, const struct hs_payload *payload)
+/* "*3\r\n$", or with more digits. */
+static __always_inline bool hs_data_is_redis(const __u8 bytes[8])
 {
-	__u8 bytes[8];
-
-	if (payload->length < sizeof(bytes) || bpf_skb_load_bytes(skb, payload->offset, bytes, sizeof(bytes)))
-		return false;
 	if (bytes[0] != '*' || bytes[1] < '1' || bytes[1] > '9')
 		return false;
 	if (hs_is_bulk(bytes + 2))
@@ -280,9 +264,47 @@ static __always_inline bool hs_data_is_redis(struct __sk_buff *skb, const struct
 	return hs_is_bulk(bytes + 3) || (bytes[3] >= '0' && bytes[3] <= '9' && hs_is_bulk(bytes + 4));
 }
 
-static __always_inline bool hs_data_is_all_wanted(const struct hs_sock *state)
+/*
+ * Protocols of which the heads of turns are not enough, by their first bytes: the preface of HTTP/2, a command of
+ * Redis, PostgreSQL's first packet, MySQL's greeting. Until userspace has read so and says that it wants
+ * all, several turns have gone by, and a short connection is over.
+ */
+static __always_inline bool hs_data_is_wanted_whole(struct __sk_buff *skb, const struct hs_payload *payload)
 {
-	return state->data.watch == HS_WATCH_ALL || (state->data.watch == HS_WATCH_NEW && state->data.whole);
+	__u64 word;
+	__u8 *bytes = (__u8 *)&word;
+
+	if (payload->length < sizeof(word) || bpf_skb_load_bytes(skb, payload->offset, &word, sizeof(word)))
+		return false;
+	if (word == HS_WORD8('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') || hs_data_is_redis(bytes))
+		return true;
+	if (bpf_ntohl((__u32)word) == payload->length) /* startup, or whether encryption is spoken */
+		return (__u32)(word >> 32) == bpf_htonl(0x00030000) || (__u32)(word >> 32) == bpf_htonl(80877103);
+	return (word & 0xffffff) + 4 == payload->length && !bytes[3] && bytes[4] == 10;
+}
+
+/* In records of what fits into one; if the rest is not wanted, the first tells of it. */
+__noinline int hs_data_send_all(struct __sk_buff *skb, const struct hs_payload *payload, const struct hs_sock *state)
+{
+	struct hs_payload chunk, rest;
+
+	if (!payload || !state)
+		return 0;
+	rest = *payload;
+	for (int i = 0; i < HS_CHUNKS_MAX; i++) {
+		chunk = rest;
+		if (rest.captured < rest.length && i < HS_CHUNKS_MAX - 1 && state->data.watch == HS_WATCH_ALL)
+			chunk.length = rest.captured;
+		hs_data_send(skb, &chunk, state);
+		if (chunk.length == rest.length)
+			break;
+		rest.before = 0;
+		rest.offset += chunk.length;
+		rest.position += chunk.length;
+		rest.length -= chunk.length;
+		rest.captured = rest.length < HS_EV_DATA_BYTES ? rest.length : HS_EV_DATA_BYTES;
+	}
+	return 0;
 }
 
 static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
@@ -295,7 +317,7 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	if (!hs_data_is_new(skb, tp, payload, state, &in_order))
 		return;
 	begins = hs_client_begins(payload, state);
-	if (state->data.watch == HS_WATCH_NEW || begins)
+	if (state->data.watch != HS_WATCH_HEADS || state->data.turn != direction + 1)
 		hs_data_ask(payload, state, begins && in_order);
 	if (state->data.watch == HS_WATCH_NOTHING)
 		return;
@@ -311,9 +333,8 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	}
 	if (!state->data.announced)
 		hs_data_announce(tp, payload->cookie, state);
-	if ((first && hs_data_is_http2(skb, payload)) ||
-	    (begins && state->data.watch == HS_WATCH_NEW && !state->data.whole && hs_data_is_redis(skb, payload)))
-		state->data.whole = 1;
+	if (state->data.watch == HS_WATCH_NEW && (first || begins) && hs_data_is_wanted_whole(skb, payload))
+		state->data.watch = HS_WATCH_ALL; /* until userspace wants it otherwise */
 	if (state->data.turn != direction + 1) {
 		if (begins) {
 			if (state->data.turns < 255)
@@ -325,7 +346,7 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 		state->data.left = HS_WATCH_HEAD_BYTES;
 	}
 	payload->captured = payload->length < HS_EV_DATA_BYTES ? payload->length : HS_EV_DATA_BYTES;
-	if (!hs_data_is_all_wanted(state)) {
+	if (state->data.watch != HS_WATCH_ALL) {
 		if (payload->captured > state->data.left)
 			payload->captured = state->data.left;
 		state->data.left -= payload->captured;
@@ -340,23 +361,10 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 		payload->before = state->data.before[direction];
 		state->data.before[direction] = 0;
 	}
-	for (int i = 0; i < HS_CHUNKS_MAX; i++) {
-		struct hs_payload chunk = *payload;
-
-		if (payload->captured < payload->length && i < HS_CHUNKS_MAX - 1 && hs_data_is_all_wanted(state))
-			chunk.length = payload->captured;
-		hs_data_send(skb, &chunk, state);
-		if (chunk.length == payload->length)
-			break;
-		payload->before = 0;
-		payload->offset += chunk.length;
-		payload->position += chunk.length;
-		payload->length -= chunk.length;
-		payload->captured = payload->length < HS_EV_DATA_BYTES ? payload->length : HS_EV_DATA_BYTES;
-	}
+	hs_data_send_all(skb, payload, state);
 }
 
-static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction)
+static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction, bool datagrams)
 {
 	__u64 key = (__u64)skb->sk; /* of a request or in TIME_WAIT: is not among them */
 	struct hs_payload payload = { .direction = direction };
@@ -366,6 +374,8 @@ static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction)
 	if (!key || *hs_ignored_place(key) == key)
 		return HS_PASS;
 	state = bpf_map_lookup_elem(&hs_socks, &key);
+	if (!state && datagrams && hs_dns_is(skb))
+		hs_dns_send(skb, direction);
 	if (!state || state->handled == TCP_LISTEN || HS_SOCK_DEAD(state) ||
 	    !hs_payload_find(skb, &payload))
 		return HS_PASS;
@@ -384,11 +394,24 @@ static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction)
 SEC("cgroup_skb/egress")
 int hs_data_egress(struct __sk_buff *skb)
 {
-	return hs_data(skb, HS_DIRECTION_EGRESS);
+	return hs_data(skb, HS_DIRECTION_EGRESS, true);
 }
 
 SEC("cgroup_skb/ingress")
 int hs_data_ingress(struct __sk_buff *skb)
 {
-	return hs_data(skb, HS_DIRECTION_INGRESS);
+	return hs_data(skb, HS_DIRECTION_INGRESS, true);
+}
+
+/* The same where the kernel refuses what datagrams take. */
+SEC("cgroup_skb/egress")
+int hs_data_egress_tcp(struct __sk_buff *skb)
+{
+	return hs_data(skb, HS_DIRECTION_EGRESS, false);
+}
+
+SEC("cgroup_skb/ingress")
+int hs_data_ingress_tcp(struct __sk_buff *skb)
+{
+	return hs_data(skb, HS_DIRECTION_INGRESS, false);
 }

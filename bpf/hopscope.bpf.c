@@ -9,6 +9,7 @@
 #include "tcp.bpf.c"
 #include "call.bpf.c"
 #include "drop.bpf.c"
+#include "dns.bpf.c"
 #include "data.bpf.c"
 #include "read.bpf.c"
 #include "snapshot.bpf.c"

@@ -21,6 +21,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define SOCK_STREAM 1
 #define RT_TABLE_LOCAL 255 /* include/uapi/linux/rtnetlink.h */
 #define RTF_REJECT 0x0200  /* include/uapi/linux/route.h */

@@ -250,10 +250,7 @@ static __always_inline struct hs_sock *hs_state_for(struct sock *sk, int old_sta
 	if (state->handled == new_state)
 		return NULL;
 	if (birth || HS_SOCK_DEAD(state)) {
-		__u64 *ignored = hs_ignored_place((__u64)sk);
-
-		if (*ignored == (__u64)sk)
-			*ignored = 0;
+		hs_ignored_forget((__u64)sk);
 		__builtin_memset(state, 0, sizeof(*state)); /* of an earlier socket or connection */
 	}
 	return state;

@@ -39,8 +39,7 @@ struct hs_sock {
 		__u32 left;       /* bytes of this turn that may still be recorded */
 		__u32 group, request_bytes;
 		__u8 turns;       /* of the client, while its payload is told; saturating */
-		__u8 whole;       /* it began as a protocol of which all is wanted; while watch is HS_WATCH_NEW */
-		__u8 pad[2];
+		__u8 pad[3];
 		struct hs_route route;
 	} data;
 	__u64 established_ns;
@@ -83,6 +82,7 @@ extern const volatile __u64 hs_sock_bound;
 extern const volatile __u64 hs_tick_ns; /* length of a jiffy */
 
 #define HS_PASS 1 /* what a cgroup program returns: it only looks */
+
 /*
  * Sockets whose payload is told by the other end: most of what passes, on a node whose services call one another.
  * By address; where two share a place, the later has it, and the other is looked up.
@@ -93,6 +93,15 @@ extern __u64 hs_ignored[HS_IGNORED]; /* bpf/state.bpf.c */
 static __always_inline __u64 *hs_ignored_place(__u64 sk)
 {
 	return &hs_ignored[(sk >> 6 ^ sk >> 16) % HS_IGNORED];
+}
+
+/* A socket begins its life, at an address where another may have been. */
+static __always_inline void hs_ignored_forget(__u64 sk)
+{
+	__u64 *place = hs_ignored_place(sk);
+
+	if (*place == sk)
+		*place = 0;
 }
 
 #define HS_SOCK_DEAD(STATE) ((STATE)->handled == TCP_CLOSE)
@@ -111,6 +120,7 @@ static __always_inline struct hs_sock *hs_sock_insert(const struct sock *sk)
 	__u64 key = (__u64)sk;
 	struct hs_sock *state;
 
+	hs_ignored_forget(key);
 	if (!bpf_map_update_elem(&hs_socks, &key, &clear, BPF_NOEXIST))
 		__sync_fetch_and_add(&hs_sock_count, 1);
 	state = bpf_map_lookup_elem(&hs_socks, &key);

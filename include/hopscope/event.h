@@ -40,6 +40,7 @@ enum hs_event_kind {
 	HS_EV_CALL = 16,      /* struct hs_ev_call: a call that the kernel has followed by itself */
 	HS_EV_COUNTED = 17,   /* struct hs_ev_counted: calls that the kernel has counted (made in userspace) */
 	HS_EV_LATENCIES = 18, /* struct hs_ev_latencies: how long they took, by edge (made in userspace) */
+	HS_EV_DATAGRAM = 19,  /* struct hs_ev_datagram: a UDP datagram from or to port 53 */
 	HS_EV_MAX,
 };
 
@@ -328,6 +329,26 @@ struct hs_ev_data {
 static_assert(sizeof(struct hs_ev_data) == 56, "hs_ev_data");
 #define HS_EV_DATA_BYTES 4096 /* at most, in one record */
 
+/*
+ * A UDP datagram that a socket sent or got. The tuple is as the socket says where it is bound and
+ * connected, and as the packet says where it is not: address translation may change what is in
+ * between. Zeroes fill bytes[] up to a multiple of 8.
+ */
+struct hs_ev_datagram {
+	struct hs_event event;
+	__u64 cookie;
+	struct hs_tuple tuple;
+	__u32 pid, tid;  /* who sends it; 0 where it arrives: nobody has read it yet */
+	__u32 length;    /* bytes of payload */
+	__u16 captured;  /* of these so many are in bytes */
+	__u8 direction;  /* enum hs_direction */
+	__u8 pad;
+	__u8 bytes[];
+};
+static_assert(sizeof(struct hs_ev_datagram) == 80, "hs_ev_datagram");
+#define HS_EV_DATAGRAM_BYTES 1536 /* at most: what fits into a packet */
+#define HS_DNS_PORT 53
+
 /* How much of a connection's payload is wanted. */
 enum hs_watch {
 	HS_WATCH_NEW,    /* not decided: as HS_WATCH_HEADS */
@@ -435,6 +456,7 @@ enum hs_loss {
 	HS_LOSS_RING_CALL,
 	HS_LOSS_STORAGE,  /* no memory for per-socket state: the connection is seen at its close only */
 	HS_LOSS_DROP_BURST, /* dropped packets that were too many to tell: the next HS_EV_DROP counts them */
+	HS_LOSS_RING_DATAGRAM,
 	HS_LOSS_MAX,
 };
 

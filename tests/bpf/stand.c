@@ -232,6 +232,19 @@ static void check_call(const struct hs_ev_call *call)
 		assert_true(call->read_ns >= call->request_ns);
 }
 
+static void check_datagram(const struct hs_ev_datagram *datagram)
+{
+	assert_int_equal(datagram->event.size, sizeof(*datagram) + (datagram->captured + 7) / 8 * 8);
+	assert_true(datagram->captured <= datagram->length && datagram->captured <= HS_EV_DATAGRAM_BYTES);
+	assert_true(is_address(datagram->tuple.local) && is_address(datagram->tuple.remote));
+	assert_true(datagram->tuple.local_port == HS_DNS_PORT || datagram->tuple.remote_port == HS_DNS_PORT);
+	assert_true(datagram->cookie);
+	assert_int_equal(datagram->direction == HS_DIRECTION_EGRESS, datagram->pid && datagram->tid);
+	assert_int_equal(datagram->pad, 0);
+	for (size_t i = datagram->captured; i < datagram->event.size - sizeof(*datagram); i++)
+		assert_int_equal(datagram->bytes[i], 0);
+}
+
 static void check_record(const struct hs_event *event)
 {
 	check_head(event);
@@ -243,6 +256,8 @@ static void check_record(const struct hs_event *event)
 		check_data((const void *)event);
 	else if (event->kind == HS_EV_CALL)
 		check_call((const void *)event);
+	else if (event->kind == HS_EV_DATAGRAM)
+		check_datagram((const void *)event);
 	else if (event->kind != HS_EV_PASS && event->kind != HS_EV_LOSS)
 		check_socket((const void *)event);
 	if (event->kind == HS_EV_CONNECTION)
@@ -270,7 +285,7 @@ static bool is_ours(const struct hs_event *event)
 		return true;
 	if (event->kind == HS_EV_DROP)
 		return ((const struct hs_ev_drop *)event)->tuple.netns == netns;
-	return ((const struct hs_ev_socket *)event)->tuple.netns == netns;
+	return ((const struct hs_ev_socket *)event)->tuple.netns == netns; /* a datagram has its tuple there, too */
 }
 
 static void on_record(void *arg, const struct hs_event *event)

@@ -216,3 +216,36 @@ CAPTURES = (pathlib.Path(__file__).parents[1] / "unit/l7/tls_captures.h").read_t
 for name, turns in re.findall(r"struct turn (\w+)\[\] = {(.*?)\n};", CAPTURES, re.S):
     write("l7", f"tls_{name}", talk(*((side.lower(), bytes.fromhex("".join(re.findall(r"\\x(..)", text))))
                                      for side, text in re.findall(r"HS_([CS])\w+,(.*?), \d+ }", turns, re.S))))
+
+
+def dns_name(text):
+    return b"".join(bytes([len(label)]) + label.encode() for label in text.split(".")) + b"\0"
+
+
+def dns(number, name, flags=0x100, kind=1, answers=()):
+    records = b"".join(owner + struct.pack(">HHIH", rtype, 1, 60, len(data)) + data for owner, rtype, data in answers)
+    return struct.pack(">HHHHHH", number, flags, 1, len(answers), 0, 0) + dns_name(name) + struct.pack(">HH", kind, 1) + records
+
+
+def datagram(message, arrives=False, server=False, socket=0, who=0, wait=1):
+    """A step of dns.c."""
+    return struct.pack(">BBH", arrives << 7 | socket << 5 | server << 4 | who, wait, len(message)) + message
+
+
+def framed(*messages):
+    return b"".join(struct.pack(">H", len(message)) + message for message in messages)
+
+
+ALIAS = [(b"\xc0\x0c", 5, dns_name("edge.net")), (dns_name("edge.net"), 1, bytes([203, 0, 113, 9])),
+         (dns_name("edge.net"), 28, b"\x20\x01" + b"\0" * 14)]
+A_QUERY, A_ANSWER = dns(7, "www.Example.com"), dns(7, "www.example.com", 0x8180, answers=ALIAS)
+write("dns", "answered", datagram(A_QUERY) + datagram(A_QUERY, True, True) + datagram(A_ANSWER, server=True, who=1)
+      + datagram(A_ANSWER, True))
+write("dns", "remote", datagram(A_QUERY, True, True, who=9) + datagram(dns(7, "www.example.com", 0x8182), server=True, who=9))
+write("dns", "search", b"".join(
+    datagram(dns(number, name)) + datagram(dns(number, name, 0x8183), True)
+    for number, name in enumerate(("db.a.b", "db.b", "db", "x.y", "x.y.a.b"))))
+write("dns", "retried", datagram(A_QUERY) * 3 + datagram(dns(8, "www.example.com"), wait=40) + datagram(A_ANSWER, True, wait=200))
+write("l7", "dns", talk(("c", framed(A_QUERY, dns(9, "b.test", kind=28))),
+                        ("s", framed(dns(9, "b.test", 0x8183, 28), A_ANSWER)), ("c", framed(dns(1, "a", kind=252)))))
+write("l7", "dns_late", talk(("s", framed(A_ANSWER)), ("c", framed(A_QUERY)), ("s", framed(A_ANSWER)), late=True))

@@ -22,6 +22,7 @@ static const unsigned short minimum[HS_EV_MAX] = {
 	[HS_EV_CALL] = sizeof(struct hs_ev_call),
 	[HS_EV_COUNTED] = sizeof(struct hs_ev_counted),
 	[HS_EV_LATENCIES] = sizeof(struct hs_ev_latencies),
+	[HS_EV_DATAGRAM] = sizeof(struct hs_ev_datagram),
 };
 
 int hs_record_check(const struct hs_event *event, size_t size)
@@ -45,6 +46,12 @@ int hs_record_check(const struct hs_event *event, size_t size)
 		if (latencies->count > (event->size - sizeof(*latencies)) / sizeof(latencies->bins[0]))
 			return -EBADMSG;
 	}
+	if (event->kind == HS_EV_DATAGRAM) {
+		const struct hs_ev_datagram *datagram = (const void *)event;
+
+		if (datagram->captured > datagram->length || datagram->captured > event->size - sizeof(*datagram))
+			return -EBADMSG;
+	}
 	return 0;
 }
 
@@ -61,6 +68,7 @@ static const char *const loss_names[HS_LOSS_MAX] = {
 	[HS_LOSS_RING_CALL] = "ring_call",
 	[HS_LOSS_STORAGE] = "socket_storage",
 	[HS_LOSS_DROP_BURST] = "drop_burst",
+	[HS_LOSS_RING_DATAGRAM] = "ring_datagram",
 };
 
 const char *hs_loss_name(enum hs_loss loss)

@@ -174,6 +174,7 @@ static cfg_t *make_parser(void)
 		CFG_STR_LIST("routes", "{}", CFGF_NONE),
 		CFG_INT("close_wait_seconds", model->close_wait_ns / HS_NS_PER_SEC, CFGF_NONE),
 		CFG_INT("edge_ttl_seconds", model->edge_ttl_ns / HS_NS_PER_SEC, CFGF_NONE),
+		CFG_BOOL("dns_names", model->dns_names ? cfg_true : cfg_false, CFGF_NONE),
 		CFG_SEC("rule", rule_options, CFGF_MULTI | CFGF_TITLE),
 		CFG_END(),
 	};
@@ -254,6 +255,7 @@ static int take(cfg_t *parser, struct hs_config *config)
 	engine->model.max_conversations = cfg_getint(parser, "max_conversations");
 	engine->model.close_wait_ns = cfg_getint(parser, "close_wait_seconds") * HS_NS_PER_SEC;
 	engine->model.edge_ttl_ns = cfg_getint(parser, "edge_ttl_seconds") * HS_NS_PER_SEC;
+	engine->model.dns_names = cfg_getbool(parser, "dns_names");
 	return take_rules(parser, config) ?: take_routes(parser, config);
 }
 

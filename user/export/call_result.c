@@ -82,7 +82,9 @@ void hs_result_error_type(const struct hs_call_result *result, char text[HS_RESU
 {
 	*text = '\0';
 	if (result->end != HS_CALL_ANSWERED) {
-		strcpy(text, hs_call_end_names[result->end]);
+		bool dns = result->protocol->kind == HS_PROTOCOL_DNS && *result->error; /* "timeout" */
+
+		snprintf(text, HS_RESULT_LEN, "%s", dns ? result->error : hs_call_end_names[result->end]);
 		return;
 	}
 	if (!is_error(result))

@@ -13,6 +13,7 @@ static const char *const kind_names[] = {
 	[HS_WORKLOAD_POD] = "pod",
 	[HS_WORKLOAD_RULE] = "rule",
 	[HS_WORKLOAD_ADDRESS] = "address",
+	[HS_WORKLOAD_DNS] = "dns",
 	[HS_WORKLOAD_OTHER] = "other",
 };
 static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == HS_WORKLOAD_OTHER + 1, "kind_names");

@@ -112,6 +112,11 @@ static const struct hs_family families[] = {
 	{ "traces_service_graph_request_client_seconds", &histogram, "seconds",
 	  "Durations of calls, seen at the client: the server is beyond this node.",
 	  hs_write_client_durations, CALLS(GRAPH) },
+	{ "hopscope_dns_retries", &counter, NULL, "DNS queries that were sent again.", hs_write_lookups,
+	  EDGE(lookups.retries) },
+	{ "hopscope_dns_search_misses", &counter, NULL,
+	  "DNS queries for names that do not exist and were guesses from a search list.", hs_write_lookups,
+	  EDGE(lookups.search_misses) },
 
 	{ "hopscope_tcp_listen_backlog", &gauge, NULL, "Connections that wait for accept().",
 	  hs_write_numbers, LISTEN(backlog) },

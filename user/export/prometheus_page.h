@@ -115,6 +115,7 @@ void hs_write_dropped(const struct hs_page *page, const struct hs_family *family
 void hs_write_hooks(const struct hs_page *page, const struct hs_family *family);
 void hs_write_rungs(const struct hs_page *page, const struct hs_family *family);
 void hs_write_build(const struct hs_page *page, const struct hs_family *family);
+void hs_write_lookups(const struct hs_page *page, const struct hs_family *family);
 void hs_write_events(const struct hs_page *page, const struct hs_family *family);
 void hs_write_l7_calls(const struct hs_page *page, const struct hs_family *family);
 void hs_write_l7_losses(const struct hs_page *page, const struct hs_family *family); /* offset: which */

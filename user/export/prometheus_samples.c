@@ -150,6 +150,17 @@ void hs_write_failures(const struct hs_page *page, const struct hs_family *famil
 	}
 }
 
+/* Of edges to DNS servers: the others never have any. */
+void hs_write_lookups(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_series_set *set = &page->sets[family->of];
+
+	for (size_t i = 0; i < set->count; i++)
+		if (((const struct hs_edge *)set->series[i].item)->lookups.count)
+			hs_put_number(page, family, &set->series[i], "",
+				      *(const uint64_t *)member(&set->series[i], family));
+}
+
 static_assert(HS_CAUSE_MAX <= 64, "stuck_seen");
 
 /* What has hung once is shown as 0 when it is over: that it is gone would look like no news. */
@@ -275,6 +286,7 @@ static const char *const event_kinds[] = {
 	[HS_EV_CALL] = "call",
 	[HS_EV_COUNTED] = "counted",
 	[HS_EV_LATENCIES] = "latencies",
+	[HS_EV_DATAGRAM] = "datagram",
 };
 static_assert(ARRAY_LEN(event_kinds) == HS_EV_MAX, "event_kinds");
 

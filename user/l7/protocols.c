@@ -9,5 +9,6 @@ const struct hs_protocol *const hs_protocols[] = {
 	&hs_protocol_http2,
 	&hs_protocol_redis,
 	&hs_protocol_tls,
+	&hs_protocol_dns,
 	NULL,
 };

@@ -12,5 +12,6 @@ extern const struct hs_protocol hs_protocol_mariadb;
 extern const struct hs_protocol hs_protocol_http2;
 extern const struct hs_protocol hs_protocol_redis;
 extern const struct hs_protocol hs_protocol_tls;
+extern const struct hs_protocol hs_protocol_dns;
 
 #endif

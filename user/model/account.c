@@ -24,6 +24,14 @@ bool hs_is_own(struct hs_model *model, const struct hs_connection *connection)
 	return listener && listener->own;
 }
 
+/* A name that its address gets later is that of later connections. */
+static struct hs_workload *named_before(const struct hs_connection *connection)
+{
+	struct hs_workload *server = connection->edge ? connection->edge->key.server : NULL;
+
+	return server && (server->kind == HS_WORKLOAD_ADDRESS || server->kind == HS_WORKLOAD_DNS) ? server : NULL;
+}
+
 static struct hs_workload *server_of(struct hs_model *model, const struct hs_connection *connection)
 {
 	const struct hs_end *client = &connection->end[HS_CLIENT], *server = &connection->end[HS_SERVER];
@@ -37,7 +45,9 @@ static struct hs_workload *server_of(struct hs_model *model, const struct hs_con
 				  hs_listener_reached(model, client->netns, address, port);
 	if (listener && listener->workload)
 		return hs_workload_ref(listener->workload);
-	return hs_workload_of_address(model, address);
+	if (named_before(connection))
+		return hs_workload_ref(named_before(connection));
+	return hs_workload_of_server(model, address, client->pid, connection->start_ns);
 }
 
 void hs_ends(struct hs_model *model, const struct hs_connection *connection,

@@ -7,6 +7,9 @@
 #define SLOW_NS SECOND
 #define SAMPLES 100       /* ordinary calls that are kept in a second when nobody follows */
 #define EDGE_SHARE 4      /* one edge may have such a part of all routes */
+/* DNS names have an account of their own, or those of one resolver would leave no room for routes. */
+#define NAME_SHARE 2      /* such a part of max_routes again */
+#define EDGE_NAME_SHARE 16
 
 /* Without an answer it lasts until nobody waits any more: now. */
 static uint64_t duration_of(const struct hs_model *model, const struct hs_call *call)
@@ -61,6 +64,11 @@ static struct hs_calls *find(struct hs_edge *edge, const struct hs_calls_key *ke
 	return calls;
 }
 
+static size_t *counter_of(struct hs_model *model, const struct hs_calls_key *key)
+{
+	return key->protocol->kind == HS_PROTOCOL_DNS ? &model->name_count : &model->route_count;
+}
+
 static struct hs_calls *make(struct hs_model *model, struct hs_edge *edge, const struct hs_calls_key *key)
 {
 	struct hs_calls *calls = calloc(1, sizeof(*calls));
@@ -69,25 +77,26 @@ static struct hs_calls *make(struct hs_model *model, struct hs_edge *edge, const
 		return NULL;
 	calls->key = *key;
 	HASH_ADD(hh, edge->calls, key, sizeof(calls->key), calls);
-	model->route_count++;
+	(*counter_of(model, key))++;
 	return calls;
 }
 
 /* Only routes may be without number: results and operations are few. */
 static struct hs_calls *get(struct hs_model *model, struct hs_edge *edge, struct hs_calls_key *key)
 {
+	bool dns = key->protocol->kind == HS_PROTOCOL_DNS;
+	size_t max = model->config.max_routes / (dns ? NAME_SHARE : 1), made = *counter_of(model, key);
 	struct hs_calls *calls = find(edge, key);
 
 	if (calls)
 		return calls;
-	if (model->route_count < model->config.max_routes &&
-	    HASH_COUNT(edge->calls) < model->config.max_routes / EDGE_SHARE)
+	if (made < max && HASH_COUNT(edge->calls) < model->config.max_routes / (dns ? EDGE_NAME_SHARE : EDGE_SHARE))
 		return make(model, edge, key);
 	model->counters.dropped[HS_MODEL_LOSS_ROUTE]++;
 	memset(key->route, 0, sizeof(key->route));
 	strcpy(key->route, "~other");
 	calls = find(edge, key);
-	return calls || model->route_count >= 2 * model->config.max_routes ? calls : make(model, edge, key);
+	return calls || made >= 2 * max ? calls : make(model, edge, key);
 }
 
 static void add_part(struct hs_edge *edge, enum hs_part part, uint64_t from_ns, uint64_t to_ns)
@@ -141,16 +150,15 @@ static void clear(struct hs_model *model, struct hs_request *request)
 	hs_workload_unref(model, request->end[HS_SERVER].workload);
 }
 
-static void keep(struct hs_model *model, const struct hs_connection *connection, enum hs_side seen_at,
-		 const struct hs_calls_key *key, const struct hs_call *call, uint64_t duration_ns)
+static struct hs_request *keep(struct hs_model *model, enum hs_side seen_at, const struct hs_calls_key *key,
+			       const struct hs_call *call, uint64_t duration_ns)
 {
-	struct hs_workload *workload[HS_SIDES];
 	struct hs_request *request;
 
 	if (!model->requests)
 		model->requests = calloc(model->config.max_requests, sizeof(*model->requests));
 	if (!model->requests)
-		return;
+		return NULL;
 	request = &model->requests[model->request_next % model->config.max_requests];
 	clear(model, request);
 	*request = (struct hs_request){
@@ -158,10 +166,7 @@ static void keep(struct hs_model *model, const struct hs_connection *connection,
 		.duration_ns = duration_ns,
 	};
 	memcpy(request->route, key->route, sizeof(request->route));
-	hs_ends(model, connection, workload);
-	for (int side = 0; side < HS_SIDES; side++)
-		hs_log_end(model, &request->end[side], connection->address[side], connection->port[side],
-			   connection->end[side].pid, connection->end[side].netns, workload[side]);
+	return request;
 }
 
 const struct hs_request *hs_model_request(const struct hs_model *model, uint64_t from)
@@ -196,17 +201,13 @@ void hs_requests_free(struct hs_model *model)
 
 /* ---- both ---- */
 
-void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum hs_side seen_at,
-		  const struct hs_protocol *protocol, const struct hs_call *call)
+struct hs_request *hs_call_count(struct hs_model *model, struct hs_edge *edge, enum hs_side seen_at,
+				 const struct hs_protocol *protocol, const struct hs_call *call, uint32_t rtt_us)
 {
 	uint64_t duration_ns = duration_of(model, call);
 	struct hs_calls *calls;
 	struct hs_calls_key key;
 
-	if (!connection->edge)
-		hs_settle(model, connection);
-	if (!connection->edge)
-		return; /* the agent's own */
 	memset(&key, 0, sizeof(key)); /* it is hashed as bytes */
 	key.protocol = protocol;
 	copy(key.operation, call->operation, sizeof(key.operation));
@@ -218,17 +219,35 @@ void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum
 	key.seen_at = seen_at;
 	key.rpc = call->rpc;
 	key.failed = call->failed;
-	calls = get(model, connection->edge, &key);
+	calls = get(model, edge, &key);
 	if (calls)
 		hs_calls_measure(calls, call, duration_ns);
 	if (calls && !call->counted)
-		hs_counted_learn(model, connection->edge, call, &calls->key);
+		hs_counted_learn(model, edge, call, &calls->key);
 	if (protocol->kind != HS_PROTOCOL_TLS)
-		count(connection->edge, call, duration_ns,
-		      call->rtt_us ? call->rtt_us : connection->end[seen_at].tcp.srtt_us);
-	connection->edge->last_seen_ns = model->now_ns;
-	if (is_kept(model, call, duration_ns))
-		keep(model, connection, seen_at, &key, call, duration_ns);
+		count(edge, call, duration_ns, call->rtt_us ? call->rtt_us : rtt_us);
+	edge->last_seen_ns = model->now_ns;
+	return is_kept(model, call, duration_ns) ? keep(model, seen_at, &key, call, duration_ns) : NULL;
+}
+
+void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum hs_side seen_at,
+		  const struct hs_protocol *protocol, const struct hs_call *call)
+{
+	struct hs_workload *workload[HS_SIDES];
+	struct hs_request *request;
+
+	if (!connection->edge)
+		hs_settle(model, connection);
+	if (!connection->edge)
+		return; /* the agent's own */
+	request = hs_call_count(model, connection->edge, seen_at, protocol, call,
+				connection->end[seen_at].tcp.srtt_us);
+	if (!request)
+		return;
+	hs_ends(model, connection, workload);
+	for (int side = 0; side < HS_SIDES; side++)
+		hs_log_end(model, &request->end[side], connection->address[side], connection->port[side],
+			   connection->end[side].pid, connection->end[side].netns, workload[side]);
 }
 
 void hs_calls_grow(struct hs_model *model, struct hs_edge *edge, struct hs_calls_key *key, const struct hs_count *grown)
@@ -248,8 +267,8 @@ void hs_calls_free(struct hs_model *model, struct hs_edge *edge)
 	HASH_ITER(hh, edge->calls, calls, next) {
 		HASH_DEL(edge->calls, calls);
 		hs_calls_free_measures(calls);
+		(*counter_of(model, &calls->key))--;
 		free(calls);
-		model->route_count--;
 	}
 	free(edge->call_latency);
 }

@@ -24,6 +24,8 @@ static void ends_of(struct hs_model *model, const struct hs_ev_socket *socket, e
 		workload[HS_SERVER] = hs_workload_ref(listener->workload);
 	if (!workload[side])
 		workload[side] = hs_workload_of_address(model, socket->tuple.local);
+	if (!workload[other] && side == HS_CLIENT)
+		workload[other] = hs_workload_of_server(model, socket->tuple.remote, socket->pid, socket->event.time_ns);
 	if (!workload[other])
 		workload[other] = hs_workload_of_address(model, socket->tuple.remote);
 }

@@ -23,6 +23,7 @@ const struct hs_model_config hs_model_defaults = {
 	.close_wait_ns = 60 * SECOND,
 	.max_events = 4096,
 	.edge_ttl_ns = 15 * 60 * SECOND,
+	.dns_names = true,
 };
 
 struct hs_model *hs_model_new(const struct hs_model_config *config)
@@ -52,6 +53,9 @@ void hs_model_free(struct hs_model *model)
 	hs_signals_free_all(model);
 	hs_counters_free_all(model);
 	hs_connection_free_all(model);
+	hs_lookup_free_all(model);
+	hs_dns_names_free_all(model);
+	hs_dns_search_free_all(model);
 	hs_listener_free_all(model);
 	hs_edge_free_all(model);
 	hs_log_free(model);
@@ -131,6 +135,8 @@ static int dispatch(struct hs_model *model, const struct hs_event *event)
 		return hs_counted_feed(model, (const void *)event);
 	case HS_EV_LATENCIES:
 		return hs_latencies_feed(model, (const void *)event);
+	case HS_EV_DATAGRAM:
+		return hs_datagram_feed(model, (const void *)event);
 	case HS_EV_MAX:
 		break;
 	}
@@ -169,10 +175,12 @@ void hs_model_tick(struct hs_model *model, uint64_t now_ns)
 	hs_connection_tick(model);
 	hs_stray_tick(model);
 	hs_early_tick(model, model->now_ns > EARLY_NS ? model->now_ns - EARLY_NS : 0);
+	hs_lookup_tick(model);
 	hs_edge_tick(model);
 	if (model->expiry_ns + 60 * SECOND < model->now_ns) {
 		model->expiry_ns = model->now_ns;
 		hs_address_tick(model);
+		hs_dns_names_tick(model);
 		hs_signals_tick(model);
 	}
 }

@@ -48,6 +48,7 @@ struct hs_model_config {
 	uint32_t max_conversations; /* connections whose payload is read at one time */
 	uint64_t close_wait_ns;   /* in CLOSE_WAIT for so long: the socket leaks */
 	uint64_t edge_ttl_ns;     /* an edge idle for so long is forgotten */
+	bool dns_names;           /* remote servers are called as DNS answers call them */
 	uint32_t self_pid;        /* sockets of this process are not accounted; 0: none */
 	const struct hs_rules *rules; /* name overrides, or NULL; borrowed */
 	const struct hs_route_patterns *routes; /* come before folding, or NULL; borrowed */
@@ -78,6 +79,7 @@ enum hs_workload_kind {
 	HS_WORKLOAD_POD,
 	HS_WORKLOAD_RULE,      /* named by the user */
 	HS_WORKLOAD_ADDRESS,   /* not on this node: an address */
+	HS_WORKLOAD_DNS,       /* not on this node: the name under which its clients asked for its address */
 	HS_WORKLOAD_OTHER,     /* "~other": what did not fit into a bounded table */
 };
 
@@ -241,6 +243,11 @@ struct hs_edge {
 	struct hs_latency *call_latency;  /* of answered calls; NULL before the first */
 	struct hs_histogram parts[HS_PART_MAX]; /* of their time: hs_buckets_part */
 	uint64_t call_count, call_failures;
+	struct hs_edge_lookups {  /* DNS over UDP; 0 on other edges */
+		uint64_t count;
+		uint64_t retries;       /* queries that were sent again */
+		uint64_t search_misses; /* … that were guesses from a search list, and no such name */
+	} lookups;
 	/* Moving rates per second over about half a minute, for people; metrics use the totals. */
 	struct hs_edge_rates {
 		double connects, failures, sent_bytes, received_bytes, retransmits, calls, call_failures;

@@ -54,6 +54,8 @@ struct hs_signals {
 };
 #define HS_SIGNAL_KEY_LENGTH (offsetof(struct hs_signals, from) - offsetof(struct hs_signals, address))
 
+#define HS_LOOKUP_BUCKETS 1024
+
 #define HS_COUNTER_SAMPLES 8
 
 struct hs_namespace {
@@ -108,6 +110,12 @@ struct hs_model {
 	uint32_t edge_number;          /* of the last one */
 
 	size_t route_count, talk_count; /* kinds of calls of all edges; conversations */
+	size_t name_count;             /* kinds of calls of DNS, which are not in route_count */
+	struct hs_lookup *lookups;     /* by socket and id; oldest first */
+	struct hs_lookup *lookup_clients; /* of clients on this node, as their server sees them */
+	struct hs_lookup *lookup_names[HS_LOOKUP_BUCKETS]; /* by name and type, latest first */
+	struct hs_dns_name *dns_names; /* by address and process; not used for longest first */
+	struct hs_dns_search *dns_searches; /* by process and first label; oldest first */
 	struct hs_request *requests;   /* ring of config.max_requests */
 	uint64_t request_next;         /* number of the next one */
 	uint64_t sample_ns;            /* since when … */
@@ -279,10 +287,38 @@ int hs_data_feed(struct hs_model *model, const struct hs_ev_data *event);
 const struct hs_call *hs_talk_pending(const struct hs_connection *connection);
 /* A call that the kernel has followed. */
 int hs_call_feed(struct hs_model *model, const struct hs_ev_call *event);
+size_t hs_protocol_index(const struct hs_protocol *protocol); /* into the counters; NULL: 0 */
 /* That end has closed, or is forgotten: what is under way is reported. */
 void hs_talk_end(struct hs_model *model, struct hs_connection *connection, enum hs_side side);
 
+/* dns.c: from datagrams to calls */
+int hs_datagram_feed(struct hs_model *model, const struct hs_ev_datagram *event);
+void hs_lookup_tick(struct hs_model *model);
+void hs_lookup_free_all(struct hs_model *model);
+
+/* dns_names.c: how those who ask call the addresses that they are told */
+struct hs_dns_message;
+void hs_dns_names_learn(struct hs_model *model, const struct hs_ev_datagram *event,
+			const struct hs_dns_message *message, uint32_t pid);
+/* Who is at a remote address, for a process that went there at begin_ns: a new reference, never NULL. */
+struct hs_workload *hs_workload_of_server(struct hs_model *model, const uint8_t address[16], uint32_t pid,
+					  uint64_t begin_ns);
+void hs_dns_names_tick(struct hs_model *model);
+void hs_dns_names_free_all(struct hs_model *model);
+
+/* dns_search.c: names that were tried in vain */
+/* An answer came: how many queries it shows to have been guesses from a search list, itself or earlier ones. */
+unsigned hs_dns_search_take(struct hs_model *model, uint32_t pid, uint32_t netns,
+			    const struct hs_dns_message *answer, uint64_t time_ns);
+void hs_dns_search_free_all(struct hs_model *model);
+
 /* calls.c: from calls to edges */
+/*
+ * A call on an edge, counted. rtt_us: of its connection; 0: not known. When it is kept: the request, whose ends
+ * the caller fills in, else NULL.
+ */
+struct hs_request *hs_call_count(struct hs_model *model, struct hs_edge *edge, enum hs_side seen_at,
+				 const struct hs_protocol *protocol, const struct hs_call *call, uint32_t rtt_us);
 void hs_call_take(struct hs_model *model, struct hs_connection *connection, enum hs_side seen_at,
 		  const struct hs_protocol *protocol, const struct hs_call *call);
 /* The route, table, RPC method or DNS name that it counts for; behind it zeroes. */

@@ -28,7 +28,7 @@ struct hs_talk {
 #define CALLS_NEEDED_MAX 4096
 
 /* Versions of a protocol, which share a name, are counted together: where the first of them is. */
-static size_t index_of(const struct hs_protocol *protocol)
+size_t hs_protocol_index(const struct hs_protocol *protocol)
 {
 	for (size_t i = 0; protocol && hs_protocols[i] && i < HS_PROTOCOLS_MAX; i++)
 		if (!strcmp(hs_protocols[i]->name, protocol->name))
@@ -40,7 +40,7 @@ static void on_call(void *arg, const struct hs_protocol *protocol, const struct 
 {
 	struct hs_talk *talk = arg;
 
-	talk->model->counters.calls[index_of(protocol)]++;
+	talk->model->counters.calls[hs_protocol_index(protocol)]++;
 	talk->calls++;
 	memcpy(talk->version, call->version, sizeof(talk->version));
 	hs_call_take(talk->model, talk->connection, talk->side, protocol, call);
@@ -50,7 +50,7 @@ static void on_loss(void *arg, const struct hs_protocol *protocol, enum hs_l7_lo
 {
 	struct hs_talk *talk = arg;
 
-	talk->model->counters.undecoded[index_of(protocol)][loss] += count;
+	talk->model->counters.undecoded[hs_protocol_index(protocol)][loss] += count;
 }
 
 static const struct hs_conversation_events events = { on_call, on_loss };
@@ -211,13 +211,13 @@ int hs_call_feed(struct hs_model *model, const struct hs_ev_call *event)
 	protocol = talk && talk->conversation ? hs_conversation_protocol(talk->conversation) : NULL;
 	known = protocol && event->route && hs_counted_call(model, event, &call);
 	if (event->route && (!known || event->what == HS_FOLLOWED_LOST))
-		model->counters.undecoded[index_of(protocol)][HS_L7_LOSS_CALLS]++;
+		model->counters.undecoded[hs_protocol_index(protocol)][HS_L7_LOSS_CALLS]++;
 	if (!protocol)
 		return 0;
 	if (event->what != HS_FOLLOWED_OVER) {
 		resume(talk, event, known && event->what == HS_FOLLOWED_HANDED ? &call : NULL);
 	} else if (known) {
-		model->counters.calls[index_of(protocol)]++;
+		model->counters.calls[hs_protocol_index(protocol)]++;
 		hs_counted_told(model, event);
 		hs_call_take(model, connection, side, protocol, &call);
 	}

@@ -37,6 +37,10 @@ struct hs_workload *hs_workload_get(struct hs_model *model, const struct hs_iden
 	struct hs_workload *workload;
 
 	HASH_FIND_STR(model->workloads, identity->name, workload);
+	if (workload && workload->kind == HS_WORKLOAD_DNS && kind != HS_WORKLOAD_DNS) {
+		workload->identity = *identity; /* it is on this node: more is known of it */
+		workload->kind = kind;
+	}
 	if (workload)
 		return hs_workload_ref(workload);
 	if (HASH_COUNT(model->workloads) >= model->config.max_workloads && model->other) {

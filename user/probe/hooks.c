@@ -69,9 +69,12 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 	},
 	[HS_HOOK_PAYLOAD] = {
 		.name = "payload",
-		.gives = "requests and responses of clear-text protocols",
-		.lost = "connections only: no requests, no routes, no status, no request times",
-		.ladder = { { "cgroup_skb", { "hs_data_egress", "hs_data_ingress" } } },
+		.gives = "requests and responses of clear-text protocols; DNS lookups",
+		.lost = "connections only: no requests, no routes, no status, no request times, no lookups",
+		.ladder = {
+			{ "cgroup_skb", { "hs_data_egress", "hs_data_ingress" } },
+			{ "cgroup_skb_tcp", { "hs_data_egress_tcp", "hs_data_ingress_tcp" } }, /* no DNS over UDP */
+		},
 	},
 	[HS_HOOK_READ] = {
 		.name = "read",

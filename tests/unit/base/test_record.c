@@ -31,6 +31,7 @@ static const size_t sizes[HS_EV_MAX] = {
 	[HS_EV_CALL] = sizeof(struct hs_ev_call),
 	[HS_EV_COUNTED] = sizeof(struct hs_ev_counted),
 	[HS_EV_LATENCIES] = sizeof(struct hs_ev_latencies),
+	[HS_EV_DATAGRAM] = sizeof(struct hs_ev_datagram),
 };
 
 /* Checks a record of which so many bytes are there, and no byte more can be read. */
@@ -154,6 +155,24 @@ static void headers(void **state)
 		assert_int_equal(check(HS_EV_PASS, sizeof(struct hs_ev_pass), there), -EBADMSG);
 }
 
+/* No more may be said to be captured than there is, in the datagram and in the record. */
+static void captured_bytes(void **state)
+{
+	static _Alignas(8) char buffer[sizeof(struct hs_ev_datagram) + 16];
+	struct hs_ev_datagram *datagram = (void *)buffer;
+
+	(void)state;
+	datagram->event = (struct hs_event){ .kind = HS_EV_DATAGRAM, .size = sizeof(buffer) };
+	datagram->length = 100;
+	datagram->captured = 16;
+	assert_int_equal(hs_record_check(&datagram->event, sizeof(buffer)), 0);
+	datagram->captured = 17;
+	assert_int_equal(hs_record_check(&datagram->event, sizeof(buffer)), -EBADMSG);
+	datagram->captured = 16;
+	datagram->length = 15;
+	assert_int_equal(hs_record_check(&datagram->event, sizeof(buffer)), -EBADMSG);
+}
+
 /* They are label values: each one there, and no two alike. */
 static void losses_have_names(void **state)
 {
@@ -181,6 +200,7 @@ int main(void)
 		cmocka_unit_test(every_size),
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(headers),
+		cmocka_unit_test(captured_bytes),
 		cmocka_unit_test(losses_have_names),
 	};
 

@@ -76,6 +76,7 @@ static void defaults_without_a_file(void **state)
 	assert_int_equal(config.engine.model.max_listeners, defaults.model.max_listeners);
 	assert_int_equal(config.engine.model.max_events, defaults.model.max_events);
 	assert_true(config.engine.model.edge_ttl_ns == defaults.model.edge_ttl_ns);
+	assert_true(config.engine.model.dns_names);
 	assert_true(config.engine.snapshot_seconds == defaults.snapshot_seconds);
 	hs_config_free(&config);
 }
@@ -103,6 +104,7 @@ static void every_key(void **state)
 				   "max_conversations = 23\n"
 				   "routes = { \"/a/{b}\",\n  \"/c/*/d\" }\n"
 				   "edge_ttl_seconds = 60\n"
+				   "dns_names = false\n"
 				   "rule \"orders\" { executable = \"java\"  arguments = \"*orders*\"\n"
 				   "  cgroup = \"/a/*\" container = \"1*\" unit = \"u*\" namespace = \"shop\" }\n"
 				   "rule \"other\" { }\n"), 0);
@@ -128,6 +130,7 @@ static void every_key(void **state)
 	assert_true(hs_route_patterns_match(config.routes, "/a/7", route));
 	assert_false(hs_route_patterns_match(config.routes, "/a", route));
 	assert_true(config.engine.model.edge_ttl_ns == 60 * HS_NS_PER_SEC);
+	assert_false(config.engine.model.dns_names);
 	assert_ptr_equal(config.engine.model.rules, config.rules);
 	hs_config_free(&config);
 }

@@ -237,6 +237,7 @@ static void short_records_are_refused(void **state)
 		[HS_EV_CALL] = sizeof(struct hs_ev_call),
 		[HS_EV_COUNTED] = sizeof(struct hs_ev_counted),
 		[HS_EV_LATENCIES] = sizeof(struct hs_ev_latencies),
+		[HS_EV_DATAGRAM] = sizeof(struct hs_ev_datagram),
 	};
 
 	(void)state;

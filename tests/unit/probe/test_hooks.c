@@ -115,6 +115,7 @@ static void every_program_is_in_a_ladder(void **state)
 		{ "tracepoint/syscalls/", "syscalls" },
 		{ "iter/", "iter" },
 		{ "cgroup_skb/", "cgroup_skb" },
+		{ "cgroup_skb/", "cgroup_skb_tcp" },
 		{ "cgroup/", "cgroup" },
 		{ "tp_btf/fib", "cgroup" }, /* what comes of a route look-up inside connect() */
 	};
