@@ -14,7 +14,7 @@
 
 #define HS_PASS 1
 #define HS_TCP_PSH 8
-#define HS_CHUNKS_MAX 129 /* of 4 KiB: BIG TCP makes segments of up to 512 KiB, on loopback too */
+#define HS_CHUNKS_MAX 35 /* of 4 KiB: BIG TCP makes segments of up to 512 KiB, on loopback too */
 #define HS_BEFORE_MAX (256u << 10) /* so much goes unrecorded before a record tells of it */
 
 /*
@@ -213,21 +213,87 @@ static __always_inline bool hs_data_is_new(struct __sk_buff *skb, const struct t
 }
 
 /*
- * HTTP/2, by the first bytes of its preface (RFC 9113, 3.4). Frames may begin anywhere in what is said, and
- * until userspace has read so and says that it wants all, several turns have gone by.
+ * What userspace will want of a connection that begins like this: until it has read so and says it,
+ * several turns have gone by. HTTP/2, by its preface (RFC 9113, 3.4): frames may begin anywhere in what is
+ * said. PostgreSQL, by the length and the code of its first packet (3.x, SSLRequest, GSSENCRequest), and MySQL,
+ * by its greeting (a short packet, the first one; protocol 10, a version).
  */
-static __always_inline bool hs_data_is_http2(struct __sk_buff *skb, const struct hs_payload *payload)
+static __always_inline __u8 hs_data_likely(struct __sk_buff *skb, const struct hs_payload *payload)
 {
 	__u64 preface, bytes;
+	__u32 head, code;
 
+	if (payload->length < sizeof(bytes) || bpf_skb_load_bytes(skb, payload->offset, &bytes, sizeof(bytes)))
+		return HS_WATCH_HEADS;
 	__builtin_memcpy(&preface, "PRI * HT", sizeof(preface));
-	return payload->length >= sizeof(bytes) && !bpf_skb_load_bytes(skb, payload->offset, &bytes, sizeof(bytes)) &&
-	       bytes == preface;
+	if (bytes == preface)
+		return HS_WATCH_ALL;
+	bytes = bpf_be64_to_cpu(bytes);
+	head = bytes >> 32;
+	code = bytes;
+	if (head < 1 << 16)
+		return code >> 16 == 3 || code == 80877103 || code == 80877104 ? HS_WATCH_TAILS : HS_WATCH_HEADS;
+	if (!(head & 0xffffff) && code >> 24 == 10 && (code >> 16 & 0xff) >= '0' && (code >> 16 & 0xff) <= '9')
+		return HS_WATCH_TAILS;
+	return HS_WATCH_HEADS;
 }
 
-static __always_inline bool hs_data_is_all_wanted(const struct hs_sock *state)
+static __always_inline __u8 hs_data_watch(const struct hs_sock *state)
 {
-	return state->data.watch == HS_WATCH_ALL || (state->data.watch == HS_WATCH_NEW && state->data.whole);
+	return state->data.watch == HS_WATCH_NEW ? state->data.likely : state->data.watch;
+}
+
+/* How much of what is left of a segment is to be in its next record. */
+static __always_inline void hs_data_capture(struct hs_piece *piece)
+{
+	__u32 captured = piece->length < HS_EV_DATA_BYTES ? piece->length : HS_EV_DATA_BYTES;
+
+	if (!piece->budget)
+		captured = piece->tail && piece->length <= HS_WATCH_TAIL_BYTES ? piece->length : 0;
+	else if (captured > piece->budget)
+		captured = piece->budget;
+	piece->captured = captured;
+	if (piece->budget && piece->budget != ~0u)
+		piece->budget -= captured;
+}
+
+/* How much of it the record is about. */
+static __always_inline __u32 hs_data_span(const struct hs_piece *piece)
+{
+	if (piece->captured < piece->length) {
+		if (piece->budget || (piece->tail && piece->captured))
+			return piece->captured;
+		if (piece->tail)
+			return piece->length - HS_WATCH_TAIL_BYTES;
+	}
+	return piece->length;
+}
+
+/*
+ * Records for a segment. What changes from one to the next is kept in the socket's state and not on the
+ * stack: the verifier does not remember what is in a map, so all rounds are one to it.
+ */
+static __always_inline void hs_data_send_pieces(struct __sk_buff *skb, struct hs_payload *payload, struct hs_sock *state,
+						struct hs_piece *piece)
+{
+	for (int i = 0; i < HS_CHUNKS_MAX; i++) {
+		struct hs_payload chunk = *payload;
+
+		chunk.offset = piece->offset;
+		chunk.position = piece->position;
+		chunk.captured = piece->captured;
+		chunk.length = i < HS_CHUNKS_MAX - 1 ? hs_data_span(piece) : piece->length;
+		chunk.before = i ? 0 : payload->before;
+		if (chunk.captured > HS_EV_DATA_BYTES)
+			return;
+		hs_data_send(skb, &chunk, state);
+		if (chunk.length >= piece->length)
+			return;
+		piece->offset += chunk.length;
+		piece->position += chunk.length;
+		piece->length -= chunk.length;
+		hs_data_capture(piece);
+	}
 }
 
 static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
@@ -235,6 +301,8 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 {
 	__u8 direction = payload->direction & 1;
 	bool in_order = false, first = !(state->data.begun & (1 << (direction & 1)));
+	struct hs_piece *piece;
+	__u8 watch;
 
 	payload->cookie = bpf_get_socket_cookie(skb);
 	if (!hs_data_is_new(skb, tp, payload, state, &in_order))
@@ -249,19 +317,21 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	}
 	if (!state->data.announced)
 		hs_data_announce(tp, payload->cookie, state);
-	if (first && hs_data_is_http2(skb, payload))
-		state->data.whole = 1;
+	if (first && state->data.likely < HS_WATCH_ALL)
+		state->data.likely = hs_data_likely(skb, payload);
+	watch = hs_data_watch(state);
 	if (state->data.turn != direction + 1) {
 		state->data.turn = direction + 1;
-		state->data.left = HS_WATCH_HEAD_BYTES;
+		state->data.left = watch == HS_WATCH_TAILS ? HS_WATCH_LONG_HEAD_BYTES : HS_WATCH_HEAD_BYTES;
 	}
-	payload->captured = payload->length < HS_EV_DATA_BYTES ? payload->length : HS_EV_DATA_BYTES;
-	if (!hs_data_is_all_wanted(state)) {
-		if (payload->captured > state->data.left)
-			payload->captured = state->data.left;
-		state->data.left -= payload->captured;
-	}
-	if (in_order && !payload->captured && !(payload->flags & HS_TCP_PSH) &&
+	piece = &state->data.piece[direction];
+	piece->offset = payload->offset;
+	piece->position = payload->position;
+	piece->length = payload->length;
+	piece->budget = watch == HS_WATCH_ALL ? ~0u : state->data.left;
+	piece->tail = watch == HS_WATCH_TAILS && in_order && payload->flags & HS_TCP_PSH;
+	hs_data_capture(piece);
+	if (in_order && !piece->captured && !(payload->flags & HS_TCP_PSH) &&
 	    state->data.before[direction] < HS_BEFORE_MAX) {
 		state->data.before[direction] += payload->length;
 		state->data.before_ns = bpf_ktime_get_ns();
@@ -271,20 +341,9 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 		payload->before = state->data.before[direction];
 		state->data.before[direction] = 0;
 	}
-	for (int i = 0; i < HS_CHUNKS_MAX; i++) {
-		struct hs_payload chunk = *payload;
-
-		if (payload->captured < payload->length && i < HS_CHUNKS_MAX - 1 && hs_data_is_all_wanted(state))
-			chunk.length = payload->captured;
-		hs_data_send(skb, &chunk, state);
-		if (chunk.length == payload->length)
-			break;
-		payload->before = 0;
-		payload->offset += chunk.length;
-		payload->position += chunk.length;
-		payload->length -= chunk.length;
-		payload->captured = payload->length < HS_EV_DATA_BYTES ? payload->length : HS_EV_DATA_BYTES;
-	}
+	hs_data_send_pieces(skb, payload, state, piece);
+	if (watch != HS_WATCH_ALL)
+		state->data.left = piece->budget;
 }
 
 static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction)

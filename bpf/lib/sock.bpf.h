@@ -7,6 +7,14 @@
 
 #include "lib/emit.bpf.h"
 
+/* What is left of a segment of payload, while records are made of it. */
+struct hs_piece {
+	__u32 offset, position, length;
+	__u32 captured; /* of the next record */
+	__u32 budget;   /* bytes that may still be recorded */
+	__u32 tail;     /* its end is wanted beyond that */
+};
+
 /* What we remember of a socket. */
 struct hs_sock {
 	__u64 start_ns;       /* SYN sent, or the child made; 0: older than the agent */
@@ -28,11 +36,12 @@ struct hs_sock {
 		__u64 before_ns;
 		__u32 next[2], before[2]; /* by direction: next sequence number; seen and not recorded */
 		__u32 left;       /* bytes of this turn that may still be recorded */
+		struct hs_piece piece[2]; /* by direction */
 		__u8 turn;        /* direction of this turn + 1; 0: none yet */
 		__u8 begun;       /* bits: next of that direction is known */
 		__u8 watch;       /* enum hs_watch */
 		__u8 announced;   /* userspace knows the connection */
-		__u8 whole;       /* it began as a protocol of which all is wanted; while watch is HS_WATCH_NEW */
+		__u8 likely;      /* enum hs_watch, by how it began; counts while watch is HS_WATCH_NEW */
 	} data;
 };
 

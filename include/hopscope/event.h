@@ -330,8 +330,11 @@ enum hs_watch {
 	HS_WATCH_HEADS,  /* the first HS_WATCH_HEAD_BYTES of every turn, when the other side has spoken */
 	HS_WATCH_ALL,    /* all of it */
 	HS_WATCH_NOTHING,
+	HS_WATCH_TAILS,  /* the first HS_WATCH_LONG_HEAD_BYTES, and the end of whatever was pushed */
 };
 #define HS_WATCH_HEAD_BYTES 4096
+#define HS_WATCH_LONG_HEAD_BYTES 65536
+#define HS_WATCH_TAIL_BYTES 256
 
 /*
  * A server that clients of a namespace reach on this node: its own end tells what they say. Not

@@ -192,6 +192,39 @@ static void heads(void **state)
 	free(bytes);
 }
 
+/* A database by how it begins: longer heads, and the last bytes of what is pushed, in their place. */
+static void tails(struct pair *pair, const char *first, size_t length, bool server_speaks)
+{
+	const size_t size = 1 << 20;
+	uint8_t *bytes = pattern(size);
+	struct told told;
+
+	*pair = open_pair(&v4);
+	send_all(server_speaks ? pair->server : pair->client, first, length);
+	receive_all(server_speaks ? pair->client : pair->server, length);
+	send_all(pair->client, "query", 5);
+	receive_all(pair->server, 5);
+	stream(pair->server, pair->client, bytes, size);
+	length = server_speaks ? length : 0;
+	told = await_bytes(pair->server_cookie, HS_DIRECTION_EGRESS, size + length, NULL);
+	assert_true(told.captured >= HS_WATCH_LONG_HEAD_BYTES + HS_WATCH_TAIL_BYTES + length);
+	assert_true(told.captured < size / 2);
+	assert_int_equal((told.captured - length) % HS_WATCH_TAIL_BYTES, 0);
+	close_pair(pair);
+	free(bytes);
+}
+
+static void databases(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	watch_with_ring(HOOKS, 4 << 20);
+	tails(&pair, "\0\0\0\x10\0\3\0\0user\0x\0\0", 16, false);
+	tails(&pair, "\0\0\0\x08\x04\xd2\x16/", 8, false);
+	tails(&pair, "d\0\0\0\n10.11.19-MariaDB\0", 22, true);
+}
+
 /* All of it, whatever the size of the segments. */
 static void all(void **state)
 {
@@ -365,6 +398,7 @@ int main(void)
 		cmocka_unit_test_teardown(heads, unwatch),
 		cmocka_unit_test_teardown(all, unwatch),
 		cmocka_unit_test_teardown(http2, unwatch),
+		cmocka_unit_test_teardown(databases, unwatch),
 		cmocka_unit_test_teardown(nothing_any_more, unwatch),
 		cmocka_unit_test_teardown(sent_from_a_file, unwatch),
 		cmocka_unit_test_teardown(announced, unwatch),

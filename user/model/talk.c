@@ -122,7 +122,7 @@ static void feed(struct hs_talk *talk, const struct hs_ev_data *event)
 	if (hs_conversation_is_ignored(talk->conversation))
 		stop(talk);
 	else if (protocol)
-		want(talk, protocol->whole ? HS_WATCH_ALL : HS_WATCH_HEADS);
+		want(talk, protocol->whole ? HS_WATCH_ALL : protocol->tails ? HS_WATCH_TAILS : HS_WATCH_HEADS);
 }
 
 int hs_data_feed(struct hs_model *model, const struct hs_ev_data *event)

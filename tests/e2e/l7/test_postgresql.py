@@ -199,7 +199,7 @@ def test_pipeline(lab, agent, server):
 
 def wait_ready(client, count):
     answer = b""
-    while len(re.findall(rb"Z\0\0\0\5[ITE]", answer)) < count:
+    while len(re.findall(rb"Z\x00\x00\x00\x05[ITE]", answer)) < count:
         data = client.recv(65536)
         assert data, answer
         answer += data
