@@ -14,7 +14,7 @@
 
 #define HS_PASS 1
 #define HS_TCP_PSH 8
-#define HS_CHUNKS_MAX 35 /* of 4 KiB: BIG TCP makes segments of up to 512 KiB, on loopback too */
+#define HS_CHUNKS_MAX 129 /* of 4 KiB: BIG TCP makes segments of up to 512 KiB, on loopback too */
 #define HS_BEFORE_MAX (256u << 10) /* so much goes unrecorded before a record tells of it */
 
 /*
