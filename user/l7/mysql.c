@@ -375,8 +375,12 @@ static bool hidden(struct hs_conversation *c, enum hs_side from, uint64_t length
 			hs_my_feed_text(c, my, NULL, 0);
 			return true;
 		}
-		if (!my->sends_file && !my->hidden[from])
+		if (!my->sends_file && !my->continues[from] && !my->hidden[from])
 			return false;
+		if (my->left) { /* its end, and the next packet's head */
+			my->left = 0;
+			hs_my_feed_text(c, my, NULL, 0);
+		}
 	}
 	my->hidden[from] = true;
 	return true;
@@ -388,8 +392,8 @@ static ssize_t feed(struct hs_conversation *c, enum hs_side from, const struct h
 {
 	struct hs_my *my = hs_conversation_state(c);
 
-	if (from == HS_SERVER && my->hidden[HS_CLIENT]) /* the file has come to its end */
-		my->hidden[HS_CLIENT] = my->sends_file = false;
+	if (from == HS_SERVER && my->hidden[HS_CLIENT]) /* the file, the text has come to its end */
+		my->hidden[HS_CLIENT] = my->sends_file = my->continues[HS_CLIENT] = false;
 	if (my->hidden[from])
 		return feed_hidden(c, my, from, slice);
 	return from == HS_CLIENT ? hs_my_feed_client(c, my, slice) : feed_server(c, my, slice);

@@ -62,7 +62,7 @@ def calls(agent, port):
 def undecoded(agent):
     """What was given up or not understood of PostgreSQL."""
     return {sample.name: sample.value for sample in agent.metrics().samples
-            if sample.name.startswith("hopscope_l7_") and sample.labels.get("protocol") == "postgresql" and sample.value}
+            if sample.name.startswith("hopscope_l7_undecoded_") and sample.labels.get("protocol") == "postgresql" and sample.value}
 
 
 def check(agent, port, expected):
