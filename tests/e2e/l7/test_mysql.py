@@ -162,7 +162,8 @@ def test_large(lab, agent, server):
         cursor.execute("SELECT repeat('z', 17000000) FROM things LIMIT 1")
         assert len(cursor.fetchone()[0]) == 17_000_000
     connection.close()
-    check(agent, server, {"SELECT seq_1_to_100000": 3, "SET": 1, "SELECT things": 2})
+    # Of the longest one the table comes behind what is read of a text.
+    check(agent, server, {"SELECT seq_1_to_100000": 3, "SET": 1, "SELECT": 1, "SELECT things": 1})
 
 
 def test_cursor_of_server(lab, agent, server):
