@@ -16,6 +16,7 @@
 #define WANTED 24        /* bytes of a packet of the server that are looked at */
 #define GREETING_MAX 512
 #define COLUMNS_MAX 65535
+#define ERROR_TAIL 256   /* here the error that ends a long answer is looked for */
 
 enum {
 	STATUS_MORE_RESULTS = 8,
@@ -323,15 +324,38 @@ static bool is_tail(const uint8_t *bytes, size_t length)
 	       !(hs_my_le16(last + 7) & STATUS_MORE_RESULTS);
 }
 
+/* Where an error that ends these bytes begins; length: nowhere. */
+static size_t find_error(const uint8_t *bytes, size_t length)
+{
+	size_t at = length < ERROR_TAIL ? 0 : length - ERROR_TAIL;
+
+	for (; at + 13 <= length; at++)
+		if (bytes[at + 4] == 0xff && bytes[at + 7] == '#' && hs_my_le24(bytes + at) + HS_MY_HEAD == length - at)
+			return at;
+	return length;
+}
+
+/* The end of an answer may be seen: then the rest is read from there. */
+static ssize_t feed_hidden_answer(struct hs_conversation *c, struct hs_my *my, const struct hs_slice *slice)
+{
+	size_t at = find_error(slice->bytes, slice->length);
+
+	my->hidden_ns = slice->last_ns;
+	if (at < slice->length) {
+		my->hidden[HS_SERVER] = my->continues[HS_SERVER] = false;
+		my->state = HS_MY_STATE_ROWS;
+		return at ? (ssize_t)at : feed_server(c, my, slice);
+	}
+	if (is_tail(slice->bytes, slice->length))
+		hs_my_settle(c, my);
+	return slice->length;
+}
+
 static ssize_t feed_hidden(struct hs_conversation *c, struct hs_my *my, enum hs_side from, const struct hs_slice *slice)
 {
-	if (from == HS_CLIENT) {
-		hs_my_touch(c, slice->last_ns);
-	} else {
-		my->hidden_ns = slice->last_ns;
-		if (is_tail(slice->bytes, slice->length))
-			hs_my_settle(c, my);
-	}
+	if (from == HS_SERVER)
+		return feed_hidden_answer(c, my, slice);
+	hs_my_touch(c, slice->last_ns);
 	return slice->length;
 }
 
@@ -351,8 +375,12 @@ static bool hidden(struct hs_conversation *c, enum hs_side from, uint64_t length
 			hs_my_feed_text(c, my, NULL, 0);
 			return true;
 		}
-		if (!my->sends_file && !my->hidden[from])
+		if (!my->sends_file && !my->continues[from] && !my->hidden[from])
 			return false;
+		if (my->left) { /* its end, and the next packet's head */
+			my->left = 0;
+			hs_my_feed_text(c, my, NULL, 0);
+		}
 	}
 	my->hidden[from] = true;
 	return true;
@@ -364,8 +392,8 @@ static ssize_t feed(struct hs_conversation *c, enum hs_side from, const struct h
 {
 	struct hs_my *my = hs_conversation_state(c);
 
-	if (from == HS_SERVER && my->hidden[HS_CLIENT]) /* the file has come to its end */
-		my->hidden[HS_CLIENT] = my->sends_file = false;
+	if (from == HS_SERVER && my->hidden[HS_CLIENT]) /* the file, the text has come to its end */
+		my->hidden[HS_CLIENT] = my->sends_file = my->continues[HS_CLIENT] = false;
 	if (my->hidden[from])
 		return feed_hidden(c, my, from, slice);
 	return from == HS_CLIENT ? hs_my_feed_client(c, my, slice) : feed_server(c, my, slice);
@@ -399,7 +427,7 @@ const struct hs_protocol hs_protocol_mysql = {
 	.name = "mysql",
 	.kind = HS_PROTOCOL_DB,
 	.state_size = sizeof(struct hs_my),
-	.whole = true, /* where an answer ends only its last bytes tell */
+	.whole = true, /* how an answer went only its last bytes tell */
 	.match = hs_my_match_mysql,
 	.boundary = hs_my_boundary,
 	.feed = feed,

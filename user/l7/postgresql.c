@@ -176,7 +176,7 @@ static void settle(struct hs_conversation *c, struct hs_pg *pg, const struct hs_
 	}
 }
 
-/* Do messages such as end an answer fill all of it, up to a ReadyForQuery? */
+/* Do messages such as end an answer fill all of it, up to a ReadyForQuery or to an error, which is sent at once? */
 static bool is_tail(const uint8_t *bytes, size_t length)
 {
 	uint8_t type = 0;
@@ -185,23 +185,21 @@ static bool is_tail(const uint8_t *bytes, size_t length)
 		uint32_t whole = hs_pg_be32(bytes + 1);
 
 		type = bytes[0];
-		if (!hs_pg_is(type, "CEIsNASZ") || whole < 4 || whole >= length)
+		if (!hs_pg_is(type, "CEIsNASZ") || whole < 4 || whole >= length ||
+		    (type == 'E' && (whole < 6 || bytes[HS_PG_HEAD] != 'S')))
 			return false;
 		bytes += 1 + whole;
 		length -= 1 + whole;
 	}
-	return !length && type == 'Z';
+	return !length && (type == 'Z' || type == 'E');
 }
 
 /* Where the end of an answer begins in these bytes; length: it does not. */
 static size_t find_tail(const uint8_t *bytes, size_t length)
 {
-	static const uint8_t ready[] = { 'Z', 0, 0, 0, 5 };
 	size_t at = length < TAIL ? 0 : length - TAIL;
 
-	if (length < 6 || memcmp(bytes + length - 6, ready, sizeof(ready)))
-		return length;
-	while (!is_tail(bytes + at, length - at))
+	while (at < length && !is_tail(bytes + at, length - at))
 		at++;
 	return at;
 }
@@ -297,7 +295,7 @@ const struct hs_protocol hs_protocol_postgresql = {
 	.name = "postgresql",
 	.kind = HS_PROTOCOL_DB,
 	.state_size = sizeof(struct hs_pg),
-	.whole = true, /* where an answer ends only its last bytes tell */
+	.whole = true, /* how an answer went only its last bytes tell */
 	.match = hs_pg_match,
 	.boundary = hs_pg_boundary,
 	.feed = feed,

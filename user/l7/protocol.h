@@ -51,8 +51,6 @@ struct hs_protocol {
 	size_t state_size;   /* of the parser's state for a connection; zeroed before the first use */
 	/* Every byte is needed; else the heads of turns are enough (the first 4 KiB that a side says). */
 	bool whole;
-	/* Longer heads (64 KiB), and the ends of what is pushed (256 bytes): where messages end matters. */
-	bool tails;
 	/* It finds the next message of one side alone, without the other (frames with stream numbers). */
 	bool resumes_by_side;
 	/*

@@ -68,7 +68,7 @@ def calls(agent, port):
 def undecoded(agent):
     """What was given up or not understood."""
     return {sample.name: sample.value for sample in agent.metrics().samples
-            if sample.name.startswith("hopscope_l7_") and sample.labels.get("protocol") in ("mysql", "mariadb") and sample.value}
+            if sample.name.startswith("hopscope_l7_undecoded_") and sample.labels.get("protocol") in ("mysql", "mariadb") and sample.value}
 
 
 def check(agent, port, expected, system="mariadb"):
@@ -81,10 +81,10 @@ def check(agent, port, expected, system="mariadb"):
 
 
 def test_client(lab, agent, server):
-    run = mariadb(lab, server, "SELECT * FROM things; UPDATE things SET body = 'topsecret1' WHERE id = 9; "
-                               "SELECT * FROM nope; SELECT 1; SELEC", "--force")
-    assert run.wait() == 0 or run.returncode == 1
-    assert "nope" in run.errors
+    run = mariadb(lab, server, "SELECT * FROM things; UPDATE things SET body = 'topsecret1' WHERE id = 9; SELECT * FROM nope")
+    assert run.wait() == 1 and "nope" in run.errors
+    mariadb(lab, server, "SELECT 1").succeed()
+    assert mariadb(lab, server, "SELEC").wait() == 1
     check(agent, server, {"SELECT things": 1, "UPDATE things": 1, "SELECT nope !1146": 1, "SELECT": 1, "_OTHER !1064": 1})
     for path in "/metrics", "/api/v1/graph", "/api/v1/requests", "/api/v1/connections":
         assert "topsecret" not in agent.request(path).text
@@ -147,7 +147,7 @@ def test_prepared(lab, agent, server):
     count = fewer(500, 50)
     lab.start("perl", lab.script("prepared.pl", PREPARED), server, count).succeed(60)
     check(agent, server, {"INSERT things": count, "SELECT things": count, "INSERT things !1062": 1, "SELECT nope !1146": 1,
-                          "DELETE things": 1})
+                          "DELETE things": 1, "STMT_RESET": 1})
 
 
 def test_large(lab, agent, server):
@@ -162,7 +162,8 @@ def test_large(lab, agent, server):
         cursor.execute("SELECT repeat('z', 17000000) FROM things LIMIT 1")
         assert len(cursor.fetchone()[0]) == 17_000_000
     connection.close()
-    check(agent, server, {"SELECT seq_1_to_100000": 3, "SET": 1, "SELECT things": 2})
+    # Of the longest one the table comes behind what is read of a text.
+    check(agent, server, {"SELECT seq_1_to_100000": 3, "SET": 1, "SELECT": 1, "SELECT things": 1})
 
 
 def test_cursor_of_server(lab, agent, server):

@@ -255,6 +255,10 @@ static void test_hidden(void **state)
 	hear_head(&talk, S("1", "\1", "2", A, "3", EOF_, "4", "\0011"), 100000);
 	hear(&talk, S("=", "end of a row", "9", EOF_));
 	assert_int_equal(talk.call_count, 2);
+	hear(&talk, C("0", "\3select * from x"));
+	hear_head(&talk, S("1", "\1", "2", A, "3", EOF_, "4", "\0011"), 100000);
+	hear(&talk, S("=", "end of a row", "9", NO_TABLE));
+	assert_int_equal(talk.call_count, 3);
 	talk_segment(&talk, HS_CLIENT, "\0\0\1\0\3insert into v values ('xxx", 4 + 65536, 31);
 	hear(&talk, S("1", DONE));
 	hear(&talk, C("0", "\3load data local infile 'x' into table t"));
@@ -264,7 +268,8 @@ static void test_hidden(void **state)
 	hear(&talk, S("9", DONE));
 	hear(&talk, C("0", "\3select * from w"));
 	hear_head(&talk, S("1", "\1", "2", A, "3", EOF_, "4", "\0011"), 100000);
-	expect(&talk, "SELECT t -1 - 20 52 answered\nSELECT u -1 - 20 52 answered\nINSERT v -1 - 65540 11 answered\n"
+	expect(&talk, "SELECT t -1 - 20 52 answered\nSELECT u -1 - 20 52 answered\n"
+		      "SELECT x -1 1146 20 93 answered failed\nINSERT v -1 - 65540 11 answered\n"
 		      "LOAD t -1 - 52 17 answered\nSELECT w -1 - 20 52 answered\n", 2);
 }
 
@@ -278,6 +283,10 @@ static void test_large_packets(void **state)
 	talk_segment(&talk, HS_CLIENT, "\377\377\377\0\3insert into v values ('xxx", 4 + 0xffffff, 31);
 	talk_segment(&talk, HS_CLIENT, "\2\0\0\1')", 6, 6);
 	hear(&talk, S("1", DONE));
+	talk_segment(&talk, HS_CLIENT, "\377\377\377\0\3insert into v values ('xxx", 31, 31);
+	talk_segment(&talk, HS_CLIENT, "", 0xffffff + 1000, 0); /* beyond the next packet's head */
+	hear(&talk, C("=", "xxx"));
+	hear(&talk, S("1", DONE));
 	hear(&talk, C("0", "\3select * from t"));
 	hear(&talk, S("1", "\1", "2", A, "3", EOF_));
 	talk_segment(&talk, HS_SERVER, "\377\377\377\4\376\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\1\2\3\4\5\6\7\10\11", 4 + 0xffffff, 29);
@@ -285,7 +294,8 @@ static void test_large_packets(void **state)
 	hear(&talk, S("6", EOF_));
 	hear(&talk, C("0", "\3COMMIT"));
 	hear(&talk, S("1", DONE));
-	expect(&talk, "INSERT v -1 - 16777225 11 answered\nSELECT t -1 - 20 16777279 answered\nCOMMIT - -1 - 11 11 answered\n", 0);
+	expect(&talk, "INSERT v -1 - 16777225 11 answered\nINSERT v -1 - 16777219 11 answered\n"
+		      "SELECT t -1 - 20 16777279 answered\nCOMMIT - -1 - 11 11 answered\n", 0);
 }
 
 static void test_late(void **state)
