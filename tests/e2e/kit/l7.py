@@ -55,7 +55,7 @@ def service_graph(agent, client, server):
 
 
 def lost(agent, protocol):
-    """What of that protocol could not be read; {} is what one hopes for."""
+    """What of that protocol could not be read on the whole node, whoever spoke it; {} is what one hopes for."""
     metrics = agent.metrics()
     found = {loss: int(metrics.value(f"hopscope_l7_{loss}_total", protocol=protocol)) for loss in LOSSES}
     return {loss: count for loss, count in found.items() if count}
