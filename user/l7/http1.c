@@ -16,6 +16,7 @@ enum phase {
 	PHASE_CHUNK,    /* a line with the size of the next chunk */
 	PHASE_TRAILERS,
 	PHASE_CLOSE,    /* a body that ends with the connection */
+	PHASE_HIDDEN,   /* chunks that were not recorded: they end when the other side speaks */
 };
 
 struct http1 {
@@ -23,6 +24,7 @@ struct http1 {
 	struct hs_call *asking, *answering; /* whose body is under way; NULL: none */
 	bool upgrades;    /* the last request asked to speak something else behind its answer */
 	int status;       /* of the answer under way */
+	uint64_t hidden_ns[HS_SIDES]; /* when the last of the hidden chunks came */
 };
 
 struct head {
@@ -375,10 +377,32 @@ static ssize_t feed_trailers(struct hs_conversation *c, enum hs_side from, const
 
 /* ---- the protocol ---- */
 
+/* Of a long body the rest is not recorded, and the sizes of its chunks neither. */
+static bool hidden(struct hs_conversation *c, enum hs_side from, uint64_t length, uint64_t last_ns)
+{
+	struct http1 *http = hs_conversation_state(c);
+
+	if (http->phase[from] != PHASE_CHUNK && http->phase[from] != PHASE_HIDDEN)
+		return false;
+	add_bytes(http, from, length);
+	http->phase[from] = PHASE_HIDDEN;
+	http->hidden_ns[from] = last_ns;
+	return true;
+}
+
+static void end_hidden(struct hs_conversation *c, enum hs_side side)
+{
+	const struct http1 *http = hs_conversation_state(c);
+
+	if (http->phase[side] == PHASE_HIDDEN)
+		end_message(c, side, http->hidden_ns[side]);
+}
+
 static ssize_t feed(struct hs_conversation *c, enum hs_side from, const struct hs_slice *slice)
 {
 	struct http1 *http = hs_conversation_state(c);
 
+	end_hidden(c, hs_other_side(from));
 	switch (http->phase[from]) {
 	case PHASE_HEAD:
 		return feed_head(c, from, slice);
@@ -386,6 +410,10 @@ static ssize_t feed(struct hs_conversation *c, enum hs_side from, const struct h
 		return feed_chunk(c, from, slice);
 	case PHASE_TRAILERS:
 		return feed_trailers(c, from, slice);
+	case PHASE_HIDDEN:
+		add_bytes(http, from, slice->length);
+		http->hidden_ns[from] = slice->last_ns;
+		return slice->length;
 	case PHASE_BODY: /* was skipped */
 	case PHASE_CLOSE:
 		break;
@@ -406,6 +434,8 @@ static void end(struct hs_conversation *c, uint64_t time_ns)
 {
 	struct http1 *http = hs_conversation_state(c);
 
+	end_hidden(c, HS_CLIENT);
+	end_hidden(c, HS_SERVER);
 	if (http->phase[HS_SERVER] == PHASE_CLOSE)
 		end_message(c, HS_SERVER, time_ns);
 }
@@ -461,6 +491,7 @@ const struct hs_protocol hs_protocol_http1 = {
 	.boundary = boundary,
 	.feed = feed,
 	.skipped = skipped,
+	.hidden = hidden,
 	.end = end,
 	.is_at_rest = is_at_rest,
 };

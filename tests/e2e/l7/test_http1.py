@@ -257,7 +257,6 @@ def test_chunked(lab, agent, node):
 
 
 @pytest.mark.needs("node", "curl")
-@pytest.mark.xfail(strict=True, reason="the head of a turn is read, and chunks beyond it are not found again")
 def test_large_chunked(lab, agent, node):
     """Chunks beyond the 4 KiB of a turn that are read; and in a request."""
     url, body = f"http://127.0.0.1:{node}/", lab.folder / "upload"

@@ -260,9 +260,45 @@ static void test_lies(void **state)
 	}
 }
 
+static void part(struct talk *talk, enum hs_side from, const char *bytes, size_t length)
+{
+	talk_segment(talk, from, bytes, length, strlen(bytes));
+}
+
+static void whole(struct talk *talk, enum hs_side from, const char *bytes)
+{
+	part(talk, from, bytes, strlen(bytes));
+}
+
+/* Of chunks only the first are recorded: such a body is over when the other side speaks, or at the end. */
+static void test_hidden_chunks(void **state)
+{
+	struct talk talk;
+	char text[512];
+
+	(void)state;
+	talk_begin(&talk, false);
+	whole(&talk, HS_CLIENT, "GET /1 HTTP/1.1\r\n\r\n");
+	part(&talk, HS_SERVER, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n4\r", 1000);
+	part(&talk, HS_SERVER, "", 3000);
+	whole(&talk, HS_SERVER, "ab\r\n0\r\n\r\n");
+	whole(&talk, HS_CLIENT, "PUT /2 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n");
+	part(&talk, HS_CLIENT, "x", 5000);
+	whole(&talk, HS_SERVER, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+	whole(&talk, HS_CLIENT, "GET /3 HTTP/1.1\r\n\r\n");
+	part(&talk, HS_SERVER, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 9000);
+	talk_end(&talk);
+	talk_write(&talk, text, sizeof(text));
+	assert_string_equal(text, "GET /1 200 - 0 3955 answered\nPUT /2 201 - 4998 0 answered\n"
+				  "GET /3 200 - 0 8953 answered\n");
+	for (int loss = 0; loss < HS_L7_LOSS_MAX; loss++)
+		assert_int_equal(talk.losses[loss], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hidden_chunks),
 		cmocka_unit_test(test_simple), cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_pipelined),
 		cmocka_unit_test(test_chunked), cmocka_unit_test(test_head), cmocka_unit_test(test_continue),
 		cmocka_unit_test(test_early_answer), cmocka_unit_test(test_until_close),
