@@ -255,6 +255,8 @@ static void lose(struct hs_conversation *c, enum hs_side from, uint64_t bytes)
 static enum hs_match boundary(const struct hs_protocol *protocol, enum hs_side from, const uint8_t *bytes,
 			      size_t length)
 {
+	if (!length)
+		return HS_MATCH_MORE; /* nothing of it was recorded */
 	return protocol->boundary ? protocol->boundary(from, bytes, length) : protocol->match(from, bytes, length);
 }
 

@@ -36,7 +36,7 @@ void talk_segment(struct talk *talk, enum hs_side from, const void *bytes, size_
 	uint8_t *copy = malloc(captured ? captured : 1);
 	struct hs_segment segment = {
 		.from = from, .position = talk->position[from], .length = length,
-		.captured = captured, .bytes = copy, .time_ns = talk->now_ns,
+		.captured = captured, .bytes = captured ? copy : NULL, .time_ns = talk->now_ns,
 	};
 
 	memcpy(copy, bytes, captured);

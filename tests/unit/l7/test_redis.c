@@ -362,6 +362,28 @@ static void test_loss(void **state)
 	}
 }
 
+/* Where the place is lost, a segment of which nothing was recorded says nothing. */
+static void test_lost_and_hidden(void **state)
+{
+	struct talk talk;
+
+	(void)state;
+	talk_begin(&talk, false);
+	say(&talk, HS_CLIENT, "*1\r\n$4\r\nINCR\r\n");
+	say(&talk, HS_SERVER, ":1\r\n");
+	talk_lose(&talk, HS_CLIENT, 300);
+	talk.now_ns += 4000000000ull;
+	for (int i = 0; i < 3; i++) {
+		talk_segment(&talk, HS_CLIENT, "", 500, 0);
+		talk.now_ns += 4000000000ull;
+		talk_segment(&talk, HS_SERVER, "", 500, 0);
+	}
+	say(&talk, HS_CLIENT, "*1\r\n$4\r\nPING\r\n");
+	say(&talk, HS_SERVER, "+PONG\r\n");
+	talk_end(&talk);
+	expect(&talk, "INCR - -1 - 14 4 answered\nPING - -1 - 14 7 answered\n");
+}
+
 static void test_lies(void **state)
 {
 	static const char *const requests[] = {
@@ -465,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_times), cmocka_unit_test(test_values_not_captured),
 		cmocka_unit_test(test_replies_off), cmocka_unit_test(test_deep), cmocka_unit_test(test_too_deep),
 		cmocka_unit_test(test_late), cmocka_unit_test(test_late_subscriber), cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_lost_and_hidden),
 		cmocka_unit_test(test_lies), cmocka_unit_test(test_others), cmocka_unit_test(test_commands),
 	};
 
