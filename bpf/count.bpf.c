@@ -58,9 +58,10 @@ struct hs_head {
 	__u64 sample_ns; /* when the last ordinary call was told */
 };
 
+/* By direction: what arrives may interrupt what is being sent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct hs_head);
 } hs_heads SEC(".maps");
@@ -487,8 +488,8 @@ static __always_inline bool hs_server_speaks(struct __sk_buff *skb, const struct
 /* 1: the payload has been taken account of. 0: it is to be told. */
 __noinline int hs_count_take(struct __sk_buff *skb, const struct hs_payload *payload, struct hs_sock *state)
 {
-	__u32 zero = 0, direction;
-	struct hs_head *head = bpf_map_lookup_elem(&hs_heads, &zero);
+	__u32 place = payload ? payload->direction & 1 : 0, direction;
+	struct hs_head *head = bpf_map_lookup_elem(&hs_heads, &place);
 	bool taken;
 
 	if (!payload || !state || !head)
