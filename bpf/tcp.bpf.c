@@ -151,7 +151,6 @@ static __always_inline bool hs_is_in_close(const struct sock *sk, __u8 old_state
 	       (sk->sk_shutdown & SHUTDOWN_MASK) == SHUTDOWN_MASK && !sk->sk_err;
 }
 
-/* Closed without a FIN, by the application: a SYN that it no longer waits for, or a reset. */
 /* What it had sent is neither acknowledged nor likely to be soon: that its application gave up is news. */
 static __always_inline bool hs_hangs(const struct tcp_sock *tp)
 {
@@ -165,6 +164,7 @@ static __always_inline void hs_fin_sent(struct sock *sk, const struct tcp_sock *
 		hs_send_full(sk, tp, HS_PHASE_ABANDONED, state);
 }
 
+/* Closed without a FIN, by the application: a SYN that it no longer waits for, or a reset. */
 static __always_inline void hs_closing_at_once(const struct sock *sk, const struct tcp_sock *tp, __u8 old_state,
 					       struct hs_sock *state)
 {
