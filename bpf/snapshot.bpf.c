@@ -89,14 +89,15 @@ static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct 
 }
 
 /*
- * Dead entries are kept to be taken over, for a minute at least: the memory of sockets that are
- * no more comes back when they are half of what the table holds.
+ * The dead entries of connections are kept to be taken over, for a minute at least, those of listeners (which have no
+ * closed_ns) are not: the memory of sockets that are no more comes back when they are half of what the table holds.
  */
 #define HS_DEAD_NS 60000000000ull
 
 static long hs_sweep_one(struct bpf_map *map, __u64 *key, struct hs_sock *state, __u64 *now)
 {
-	if (HS_SOCK_DEAD(state) && state->closed_ns + HS_DEAD_NS < *now && !bpf_map_delete_elem(map, key))
+	if (HS_SOCK_DEAD(state) && (!state->closed_ns || state->closed_ns + HS_DEAD_NS < *now) &&
+	    !bpf_map_delete_elem(map, key))
 		__sync_fetch_and_sub(&hs_sock_count, 1);
 	return 0;
 }
