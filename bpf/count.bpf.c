@@ -58,9 +58,12 @@ struct hs_head {
 	__u64 sample_ns; /* when the last ordinary call was told */
 };
 
-/* By direction: what arrives may interrupt what is being sent. */
+/*
+ * Two for each CPU, by direction: what arrives may interrupt what is being sent. No per-CPU array, since those lie in
+ * pages of their own, and it takes long to translate their addresses. Size set by the loader.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct hs_head);
@@ -488,7 +491,7 @@ static __always_inline bool hs_server_speaks(struct __sk_buff *skb, const struct
 /* 1: the payload has been taken account of. 0: it is to be told. */
 __noinline int hs_count_take(struct __sk_buff *skb, const struct hs_payload *payload, struct hs_sock *state)
 {
-	__u32 place = payload ? payload->direction & 1 : 0, direction;
+	__u32 place = bpf_get_smp_processor_id() * 2 + (payload ? payload->direction & 1 : 0), direction;
 	struct hs_head *head = bpf_map_lookup_elem(&hs_heads, &place);
 	bool taken;
 

@@ -370,17 +370,22 @@ static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction, bool d
 	struct hs_payload payload = { .direction = direction };
 	struct hs_sock *state;
 	const struct tcp_sock *tp;
+	__u64 *place;
 
-	if (!key || *hs_ignored_place(key) == key)
+	if (!key || hs_is_ignored(key))
 		return HS_PASS;
+	if (!hs_payload_find(skb, &payload)) { /* half of all packets of TCP are no more than acknowledgements */
+		if (datagrams && hs_dns_is(skb))
+			hs_dns_send(skb, direction);
+		return HS_PASS;
+	}
 	state = bpf_map_lookup_elem(&hs_socks, &key);
-	if (!state && datagrams && hs_dns_is(skb))
-		hs_dns_send(skb, direction);
-	if (!state || state->handled == TCP_LISTEN || HS_SOCK_DEAD(state) ||
-	    !hs_payload_find(skb, &payload))
+	if (!state || state->handled == TCP_LISTEN || HS_SOCK_DEAD(state))
 		return HS_PASS;
 	if (state->data.watch == HS_WATCH_NOTHING) {
-		*hs_ignored_place(key) = key;
+		place = hs_ignored_place(key);
+		if (place)
+			*place = key;
 		return HS_PASS;
 	}
 	if (state->data.watch == HS_WATCH_COUNT && hs_count_take(skb, &payload, state))

@@ -13,7 +13,7 @@ int BPF_PROG(hs_read, struct sock *sk)
 {
 	struct hs_sock *state;
 
-	if (*hs_ignored_place((__u64)sk) == (__u64)sk)
+	if (hs_is_ignored((__u64)sk))
 		return 0;
 	state = hs_sock_get(sk);
 	if (state && state->data.unread) {

@@ -8,12 +8,12 @@ char LICENSE[] SEC("license") = "GPL";
 
 struct hs_ring_map hs_ring SEC(".maps");
 struct hs_socks_map hs_socks SEC(".maps");
+struct hs_ignored_map hs_ignored SEC(".maps");
 
 /* Lost records by enum hs_loss; only ever grows. */
 __u64 hs_losses[HS_LOSS_MAX];
 
 __u32 hs_live; /* somebody follows the events as they happen: set by the agent */
-__u64 hs_ignored[HS_IGNORED];
 __u64 hs_sock_count; /* entries in hs_socks, dead ones included; near enough */
 
 const volatile __u64 hs_sock_bound = 512; /* above it, dead entries are swept out */

@@ -85,14 +85,34 @@ extern const volatile __u64 hs_tick_ns; /* length of a jiffy */
 
 /*
  * Sockets whose payload is told by the other end: most of what passes, on a node whose services call one another.
- * By address; where two share a place, the later has it, and the other is looked up.
+ * By address; where two share a place, the later has it, and the other is looked up. An array that the kernel
+ * allocates in one piece (16 KiB), not a global variable: those lie in pages of their own, and it takes long to
+ * translate their addresses.
  */
-#define HS_IGNORED 8192
-extern __u64 hs_ignored[HS_IGNORED]; /* bpf/state.bpf.c */
+#define HS_IGNORED 2048
+struct hs_ignored_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HS_IGNORED);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+extern struct hs_ignored_map hs_ignored SEC(".maps"); /* bpf/state.bpf.c */
 
 static __always_inline __u64 *hs_ignored_place(__u64 sk)
 {
-	return &hs_ignored[(sk >> 6 ^ sk >> 16) % HS_IGNORED];
+	__u32 place;
+
+	/* Half a pointer is a number to the verifier, which allows no such arithmetic on pointers. */
+	asm volatile("%0 = %1" : "=w"(place) : "w"((__u32)sk));
+	place = (place >> 6 ^ place >> 16) % HS_IGNORED;
+	return bpf_map_lookup_elem(&hs_ignored, &place);
+}
+
+static __always_inline bool hs_is_ignored(__u64 sk)
+{
+	__u64 *place = hs_ignored_place(sk);
+
+	return place && *place == sk;
 }
 
 /* A socket begins its life, at an address where another may have been. */
@@ -100,7 +120,7 @@ static __always_inline void hs_ignored_forget(__u64 sk)
 {
 	__u64 *place = hs_ignored_place(sk);
 
-	if (*place == sk)
+	if (place && *place == sk)
 		*place = 0;
 }
 

@@ -361,6 +361,7 @@ static int load(struct hs_probe *probe)
 					  hook_of_program(probe, bpf_program__name(program)) >= 0);
 	bpf_map__set_max_entries(skeleton->maps.hs_ring, ring);
 	bpf_map__set_max_entries(skeleton->maps.hs_socks, sockets);
+	bpf_map__set_max_entries(skeleton->maps.hs_heads, 2 * libbpf_num_possible_cpus());
 	if (probe->config.routes)
 		bpf_map__set_max_entries(skeleton->maps.hs_routes, probe->config.routes);
 	skeleton->rodata->hs_sock_bound = sockets / 2;
