@@ -221,22 +221,31 @@ static __always_inline void hs_call_tell(const struct tcp_sock *tp, const struct
 	hs_submit(event);
 }
 
+/* Tell of the call that is in stage `from`, unless somebody else has meanwhile. True: it has left that stage. */
+static __always_inline bool hs_call_leaves(const struct tcp_sock *tp, struct hs_sock *state, enum hs_stage from,
+					   enum hs_stage to, enum hs_followed what)
+{
+	struct hs_ev_call *event = hs_reserve(struct hs_ev_call, HS_EV_CALL, HS_LOSS_RING_CALL);
+
+	if (!event)
+		return false;
+	hs_call_fill(event, tp, state, what);
+	if (!hs_stage_leaves(state, from, to)) {
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+		return false;
+	}
+	hs_submit(event);
+	return true;
+}
+
 /* The connection rests, or is closing: what is not told will not be soon. */
 static __always_inline void hs_call_settle(const struct tcp_sock *tp, struct hs_sock *state)
 {
 	__u32 stage = state->data.stage;
-	struct hs_ev_call *event;
 
-	if (stage != HS_STAGE_ASKED && stage != HS_STAGE_ANSWERED)
-		return;
-	event = hs_reserve(struct hs_ev_call, HS_EV_CALL, HS_LOSS_RING_CALL);
-	if (!event)
-		return;
-	hs_call_fill(event, tp, state, stage == HS_STAGE_ANSWERED ? HS_FOLLOWED_OVER : HS_FOLLOWED_HANDED);
-	if (hs_stage_leaves(state, stage, HS_STAGE_TOLD))
-		hs_submit(event);
-	else
-		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+	if (stage == HS_STAGE_ASKED || stage == HS_STAGE_ANSWERED)
+		hs_call_leaves(tp, state, stage, HS_STAGE_TOLD,
+			       stage == HS_STAGE_ANSWERED ? HS_FOLLOWED_OVER : HS_FOLLOWED_HANDED);
 }
 
 static __always_inline struct hs_edge_count *hs_edge_count_at(__u32 place)
@@ -339,18 +348,10 @@ static __always_inline bool hs_is_sample(struct hs_head *head, __u64 now)
 /* It waits for its answer for long: what becomes of it is told as it happens. */
 static __always_inline void hs_call_waits(const struct tcp_sock *tp, struct hs_sock *state)
 {
-	struct hs_ev_call *event = hs_reserve(struct hs_ev_call, HS_EV_CALL, HS_LOSS_RING_CALL);
-
-	if (!event)
+	if (!hs_call_leaves(tp, state, HS_STAGE_ASKED, HS_STAGE_HANDED, HS_FOLLOWED_HANDED))
 		return;
-	hs_call_fill(event, tp, state, HS_FOLLOWED_HANDED);
-	if (!hs_stage_leaves(state, HS_STAGE_ASKED, HS_STAGE_HANDED)) {
-		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
-		return;
-	}
 	state->data.turn = 0;
 	state->data.watch = HS_WATCH_HEADS;
-	hs_submit(event);
 }
 
 /* The answer that has come is all of it. */

@@ -222,9 +222,15 @@ static size_t payloads(void)
 	return payload_count;
 }
 
-static void nap_ms(long ms)
+/* The ring is kept from filling with what else goes on on the machine. */
+static void nap_ms(uint64_t ms)
 {
-	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+	uint64_t end = now() + ms * MS;
+
+	while (now() < end) {
+		find_record(HS_EV_CALL, NULL, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = MS }, NULL);
+	}
 }
 
 /* ---- tests ---- */

@@ -236,16 +236,12 @@ static const char *const states[] = {
 };
 
 static const struct hs_option options[] = {
-	HS_OPTION_OUTPUT(outputs),
-	HS_OPTION_SORT_BY(sorts, "importance"),
-	HS_OPTION_NO_HEADERS,
-	HS_OPTION_WATCH,
-	HS_OPTION_INTERVAL,
+	HS_LISTING_OPTIONS(outputs, sorts),
 	HS_OPTION_NAME,
-	HS_OPTION_FILTER("client", HS_OPTION_TEXT, "NAME", "the calling end is called so"),
-	HS_OPTION_FILTER("server", HS_OPTION_TEXT, "NAME", "the called end is called so"),
-	HS_OPTION_FILTER("port", HS_OPTION_PORT, "PORT", "the port of either end"),
-	HS_OPTION_FILTER("pid", HS_OPTION_COUNT, "PID", "this process has either end"),
+	HS_OPTION_CLIENT,
+	HS_OPTION_SERVER,
+	HS_OPTION_EITHER_PORT,
+	HS_OPTION_PID,
 	{ .name = "state", .kind = HS_OPTION_CHOICE, .filter = true, .value = "STATE",
 	  .choices = states, .help = "either end is in this state" },
 	HS_OPTION_FILTER("older-than", HS_OPTION_DURATION, "TIME", "began longer ago than this"),

@@ -111,11 +111,7 @@ static int run(const struct hs_args *args)
 static const char *const outputs[] = { "table", "wide", "json", NULL };
 
 static const struct hs_option options[] = {
-	HS_OPTION_OUTPUT(outputs),
-	HS_OPTION_SORT_BY(sorts, "importance"),
-	HS_OPTION_NO_HEADERS,
-	HS_OPTION_WATCH,
-	HS_OPTION_INTERVAL,
+	HS_LISTING_OPTIONS(outputs, sorts),
 	{ .name = "name", .kind = HS_OPTION_TEXT, .filter = true, .value = "NAME",
 	  .group = "Filters", .help = "it is called so; * and ? are wildcards" },
 	HS_OPTION_FILTER("port", HS_OPTION_PORT, "PORT", "it listens on this port"),

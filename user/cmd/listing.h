@@ -124,6 +124,14 @@ void hs_listing_write(const struct hs_listing *listing, const struct hs_args *ar
 		.name = "name", .kind = HS_OPTION_TEXT, .filter = true, .value = "NAME",           \
 		.group = "Filters", .help = "either end is called so; * and ? are wildcards"       \
 	}
+#define HS_OPTION_EITHER_NAME \
+	HS_OPTION_FILTER("name", HS_OPTION_TEXT, "NAME", "either end is called so; * and ? are wildcards")
+#define HS_OPTION_CLIENT HS_OPTION_FILTER("client", HS_OPTION_TEXT, "NAME", "the calling end is called so")
+#define HS_OPTION_SERVER HS_OPTION_FILTER("server", HS_OPTION_TEXT, "NAME", "the called end is called so")
+#define HS_OPTION_IP HS_OPTION_FILTER("ip", HS_OPTION_NETWORK, "CIDR", "either end has such an address")
+#define HS_OPTION_EITHER_PORT HS_OPTION_FILTER("port", HS_OPTION_PORT, "PORT", "either end has this port")
+#define HS_OPTION_SERVER_PORT HS_OPTION_FILTER("port", HS_OPTION_PORT, "PORT", "the server's port")
+#define HS_OPTION_PID HS_OPTION_FILTER("pid", HS_OPTION_COUNT, "PID", "this process has either end")
 #define HS_OPTION_NAMESPACE                                                                        \
 	{                                                                                          \
 		.name = "namespace", .letter = 'n', .kind = HS_OPTION_TEXT, .filter = true,        \
@@ -134,5 +142,10 @@ void hs_listing_write(const struct hs_listing *listing, const struct hs_args *ar
 		.name = "not", .kind = HS_OPTION_NOT,                                              \
 		.help = "leave out what the next filter matches"                                   \
 	}
+
+/* The beginning of the table of every command that shows a list. */
+#define HS_LISTING_OPTIONS(formats, sorts)                                                                     \
+	HS_OPTION_OUTPUT(formats), HS_OPTION_SORT_BY(sorts, "importance"), HS_OPTION_NO_HEADERS, HS_OPTION_WATCH, \
+		HS_OPTION_INTERVAL
 
 #endif

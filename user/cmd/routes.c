@@ -141,18 +141,14 @@ static int run(const struct hs_args *args)
 static const char *const outputs[] = { "table", "wide", "json", NULL };
 
 static const struct hs_option options[] = {
-	HS_OPTION_OUTPUT(outputs),
-	HS_OPTION_SORT_BY(sorts, "importance"),
-	HS_OPTION_NO_HEADERS,
-	HS_OPTION_WATCH,
-	HS_OPTION_INTERVAL,
+	HS_LISTING_OPTIONS(outputs, sorts),
 	HS_OPTION_NAME,
 	HS_OPTION_ROUTE,
 	HS_OPTION_METHOD,
 	HS_OPTION_PROTOCOL,
-	HS_OPTION_FILTER("client", HS_OPTION_TEXT, "NAME", "the calling end is called so"),
-	HS_OPTION_FILTER("server", HS_OPTION_TEXT, "NAME", "the called end is called so"),
-	HS_OPTION_FILTER("port", HS_OPTION_PORT, "PORT", "the server's port"),
+	HS_OPTION_CLIENT,
+	HS_OPTION_SERVER,
+	HS_OPTION_SERVER_PORT,
 	HS_OPTION_NAMESPACE,
 	HS_OPTION_NOT_NEXT,
 	HS_READING_OPTIONS,

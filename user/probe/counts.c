@@ -265,41 +265,24 @@ void hs_counts_answer(struct hs_counts *c, const struct hs_count_key *key)
 
 /* ---- reading ---- */
 
-/* Arrays of counters of one width. *sum -= *last first, so that it comes out as what they have grown by. */
-static void add_u32(uint32_t *sum, const uint32_t *more, size_t count)
+enum sign { PLUS = 1, MINUS = -1 }; /* unsigned counters: what was less in between comes out right */
+
+static void add_u32(uint32_t *sum, enum sign sign, const uint32_t *more, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		sum[i] += more[i];
+		sum[i] += sign * more[i];
 }
 
-static void add_count(struct hs_count *sum, const struct hs_count *more)
+static void add_count(struct hs_count *sum, enum sign sign, const struct hs_count *more)
 {
-	sum->count += more->count;
-	sum->duration_ns += more->duration_ns;
-	sum->request_bytes += more->request_bytes;
-	sum->response_bytes += more->response_bytes;
-	add_u32(sum->bucket, more->bucket, sizeof(sum->bucket) / sizeof(uint32_t));
-	add_u32(sum->request_size, more->request_size, sizeof(sum->request_size) / sizeof(uint32_t));
-	add_u32(sum->response_size, more->response_size, sizeof(sum->response_size) / sizeof(uint32_t));
-	add_u32(sum->bin, more->bin, HS_COUNT_BINS);
-}
-
-static void subtract_u32(uint32_t *from, const uint32_t *less, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		from[i] -= less[i];
-}
-
-static void subtract_count(struct hs_count *from, const struct hs_count *less)
-{
-	from->count -= less->count;
-	from->duration_ns -= less->duration_ns;
-	from->request_bytes -= less->request_bytes;
-	from->response_bytes -= less->response_bytes;
-	subtract_u32(from->bucket, less->bucket, sizeof(from->bucket) / sizeof(uint32_t));
-	subtract_u32(from->request_size, less->request_size, sizeof(from->request_size) / sizeof(uint32_t));
-	subtract_u32(from->response_size, less->response_size, sizeof(from->response_size) / sizeof(uint32_t));
-	subtract_u32(from->bin, less->bin, HS_COUNT_BINS);
+	sum->count += sign * more->count;
+	sum->duration_ns += sign * more->duration_ns;
+	sum->request_bytes += sign * more->request_bytes;
+	sum->response_bytes += sign * more->response_bytes;
+	add_u32(sum->bucket, sign, more->bucket, sizeof(sum->bucket) / sizeof(uint32_t));
+	add_u32(sum->request_size, sign, more->request_size, sizeof(sum->request_size) / sizeof(uint32_t));
+	add_u32(sum->response_size, sign, more->response_size, sizeof(sum->response_size) / sizeof(uint32_t));
+	add_u32(sum->bin, sign, more->bin, HS_COUNT_BINS);
 }
 
 static void read_answer(struct hs_counts *c, struct answer *answer, uint64_t time_ns,
@@ -314,34 +297,31 @@ static void read_answer(struct hs_counts *c, struct answer *answer, uint64_t tim
 	if (read_place(&c->counts, answer->place, c->values))
 		return;
 	for (int cpu = 0; cpu < c->cpus; cpu++)
-		add_count(&sum, &values[cpu]);
+		add_count(&sum, PLUS, &values[cpu]);
 	if (sum.count == answer->last.count)
 		return;
 	record.grown = sum;
-	subtract_count(&record.grown, &answer->last);
+	add_count(&record.grown, MINUS, &answer->last);
 	answer->last = sum;
 	sink(arg, &record.event);
 }
 
-static void add_edge(struct hs_edge_count *sum, const struct hs_edge_count *more)
+static void add_edge(struct hs_edge_count *sum, enum sign sign, const struct hs_edge_count *more)
 {
 	for (int part = 0; part < HS_PART_MAX; part++) {
-		sum->part_ns[part] += more->part_ns[part];
-		add_u32(sum->part[part], more->part[part], HS_PART_BUCKETS + 2);
+		sum->part_ns[part] += sign * more->part_ns[part];
+		add_u32(sum->part[part], sign, more->part[part], HS_PART_BUCKETS + 2);
 	}
-	add_u32(sum->bin, more->bin, HS_LATENCY_COUNTED_BINS);
+	add_u32(sum->bin, sign, more->bin, HS_LATENCY_COUNTED_BINS);
 }
 
-static void write_growth(struct hs_ev_latencies *record, const struct hs_edge_count *sum, const struct hs_edge_count *last)
+static void write_growth(struct hs_ev_latencies *record, const struct hs_edge_count *growth)
 {
-	for (int part = 0; part < HS_PART_MAX; part++) {
-		record->part_ns[part] = sum->part_ns[part] - last->part_ns[part];
-		memcpy(record->part[part], sum->part[part], sizeof(record->part[part]));
-		subtract_u32(record->part[part], last->part[part], HS_PART_BUCKETS + 2);
-	}
+	memcpy(record->part_ns, growth->part_ns, sizeof(record->part_ns));
+	memcpy(record->part, growth->part, sizeof(record->part));
 	for (uint32_t bin = 0; bin < HS_LATENCY_COUNTED_BINS; bin++)
-		if (sum->bin[bin] != last->bin[bin])
-			record->bins[record->count++] = (struct hs_bin){ bin, sum->bin[bin] - last->bin[bin] };
+		if (growth->bin[bin])
+			record->bins[record->count++] = (struct hs_bin){ bin, growth->bin[bin] };
 }
 
 static void read_edge(struct hs_counts *c, struct edge *edge, uint64_t time_ns,
@@ -349,17 +329,19 @@ static void read_edge(struct hs_counts *c, struct edge *edge, uint64_t time_ns,
 {
 	struct hs_ev_latencies *record = c->record;
 	const struct hs_edge_count *values = c->values;
-	struct hs_edge_count sum = {};
+	struct hs_edge_count sum = {}, growth;
 
 	if (read_place(&c->edge_counts, edge->place, c->values))
 		return;
 	for (int cpu = 0; cpu < c->cpus; cpu++)
-		add_edge(&sum, &values[cpu]);
+		add_edge(&sum, PLUS, &values[cpu]);
 	if (!memcmp(&sum, &edge->last, sizeof(sum)))
 		return;
+	growth = sum;
+	add_edge(&growth, MINUS, &edge->last);
 	memset(record, 0, sizeof(*record));
 	record->edge = edge->number;
-	write_growth(record, &sum, &edge->last);
+	write_growth(record, &growth);
 	record->event = (struct hs_event){
 		.kind = HS_EV_LATENCIES, .time_ns = time_ns,
 		.size = sizeof(*record) + record->count * sizeof(record->bins[0]),
