@@ -79,13 +79,6 @@ static __always_inline __u32 hs_head_load(struct __sk_buff *skb, const struct hs
 	return bpf_skb_load_bytes(skb, payload->offset, head->bytes, last + 1) ? 0 : last + 1;
 }
 
-/* 0x80 in every byte of the word that is a line feed. */
-static __always_inline __u64 hs_line_feeds(__u64 word)
-{
-	word ^= 0x0a0a0a0a0a0a0a0aull;
-	return ~(((word & 0x7f7f7f7f7f7f7f7full) + 0x7f7f7f7f7f7f7f7full) | word | 0x7f7f7f7f7f7f7f7full);
-}
-
 /*
  * Where the empty line ends that a head ends with: two line feeds, one byte between; 0: not in here.
  * This and the next are functions that the kernel verifies once, and not again for every way to them.
@@ -97,7 +90,7 @@ __noinline __u32 hs_head_end(const struct hs_head *head, __u32 length)
 	if (!head)
 		return 0;
 	for (__u32 at = 0; at < HS_HEAD_MAX && at < length; at += 8) {
-		__u64 feeds = hs_line_feeds(*(const __u64 *)(head->bytes + at));
+		__u64 feeds = hs_bytes_between(*(const __u64 *)(head->bytes + at), '\n', '\n');
 		__u64 ends = feeds & (feeds << 16 | before >> 48);
 		__u32 end = at + 1;
 
@@ -136,31 +129,35 @@ static __always_inline enum hs_method hs_method_of(const struct hs_head *head, _
 	return HS_METHOD_OTHER;
 }
 
+/* Where a segment ends, or what cannot be read begins. */
+static __always_inline __u64 hs_segment_ends(__u64 word)
+{
+	return hs_bytes_between(word, 0, ' ') | hs_bytes_between(word, '/', '/') | hs_bytes_between(word, '?', '?') |
+	       hs_bytes_between(word, '#', '#');
+}
+
 /* Of the path at `at`, up to its query; 0: too long, or none. */
 __noinline __u64 hs_path_hash(const struct hs_head *head, __u32 at, __u32 seed)
 {
 	struct hs_path_hash path = { .hash = seed, .literal = seed };
 
-	if (!head)
+	if (!head || head->bytes[at++ & (HS_HEAD_MAX - 1)] != '/')
 		return 0;
 	path.length = path.digits = path.hex = path.hyphens = head->zero;
-	if (head->bytes[at & (HS_HEAD_MAX - 1)] != '/')
-		return 0;
-	for (__u32 i = 1; i < HS_PATH_MAX; i++) {
-		__u8 byte = head->bytes[(at + i) & (HS_HEAD_MAX - 1)];
+	for (__u32 i = 0; i < HS_PATH_WORDS; i++) {
+		__u64 word = *(const __u64 *)(head->bytes + (at & (HS_HEAD_MAX - 1)));
+		__u64 ends = hs_segment_ends(word), first = ends & -ends, length;
+		__u8 byte;
 
-		if (byte == ' ' || byte == '?') {
-			hs_path_hash_segment(&path);
-			return path.hash;
-		}
-		if (byte < ' ' || byte == '#')
-			return 0;
-		if (byte == '/') {
-			hs_path_hash_segment(&path);
-			path.length = path.digits = path.hex = path.hyphens = head->zero;
-		} else {
-			hs_path_hash_byte(&path, byte);
-		}
+		length = hs_bytes_marked((first - 1) & HS_ALL_BYTES * 0x80);
+		hs_path_hash_word(&path, word & ((first >> 7) - 1), length);
+		at += length;
+		if (!ends)
+			continue;
+		byte = head->bytes[at++ & (HS_HEAD_MAX - 1)];
+		hs_path_hash_segment(&path);
+		if (byte != '/')
+			return byte == ' ' || byte == '?' ? path.hash : 0;
 	}
 	return 0;
 }

@@ -167,7 +167,7 @@ static void test_not_taught(void **state)
 	(void)state;
 	call("GET /orders/order-100042 HTTP/1.1\r\n\r\n", ANSWER);
 	call("OPTIONS /x HTTP/1.1\r\n\r\n", ANSWER);
-	call("GET /long/aaaaaaaaaaaaaaaaaaaa/aaaaaaaaaaaaaaaaaaaaaaaa/aaaaaaaaaaaaaaaaaaaaaaa/aaaaaaaaaaaaaaaaa/bbbbbbbbbbbbbbbbbbbbb/x HTTP/1.1\r\n\r\n",
+	call("GET /long/aaaaaaaaaaaaaaaaaaaa/aaaaaaaaaaaaaaaaaaaaaaaa/aaaaaaaaaaaaaaaaaaaaaaa/aaaaaaaaaaaaaaaaa/bbbbbbbbbbbbbbbbbbbbbbbb/cccccccccccccccccccccccc/x HTTP/1.1\r\n\r\n",
 	     ANSWER);
 	assert_int_equal(told.routes, 0);
 	assert_int_equal(told.wanted.watch, HS_WATCH_HEADS);
