@@ -270,6 +270,69 @@ static void redis(void **state)
 	}
 }
 
+/* Every segment is pushed on its own. */
+static void send_pushed(int from, int to, const uint8_t *bytes, size_t size, size_t step)
+{
+	for (size_t at = 0; at < size; at += step) {
+		send_all(from, bytes + at, step);
+		receive_all(to, step);
+	}
+}
+
+/* Of an answer of PostgreSQL or MySQL its head, and the ends of what is pushed; of the next one the same again. */
+static void ends(void **state)
+{
+	static const char startup[] = "\0\0\0\14\0\3\0\0abc", greeting[] = "\6\0\0\0\012" "10.11";
+	const size_t head = HS_WATCH_ENDS_BYTES, step = 8192, size = head + 20 * step;
+	uint8_t *bytes = pattern(size);
+	struct told told;
+	struct pair pair;
+
+	(void)state;
+	watch_with_ring(HOOKS, 4 << 20);
+	for (int mysql = 0; mysql < 2; mysql++) {
+		size_t first = mysql ? sizeof(greeting) - 1 : 0;
+
+		pair = open_pair(&v4);
+		if (mysql)
+			send_pushed(pair.server, pair.client, (const uint8_t *)greeting, first, first);
+		send_pushed(pair.client, pair.server, (const uint8_t *)startup, sizeof(startup), sizeof(startup));
+		for (int turn = 1; turn <= 2; turn++) {
+			send_pushed(pair.server, pair.client, bytes, size, step);
+			told = await_bytes(pair.server_cookie, HS_DIRECTION_EGRESS, first + turn * size, NULL);
+			assert_int_equal(told.captured, first + turn * (head + 20 * HS_WATCH_TAIL_BYTES));
+			send_pushed(pair.client, pair.server, bytes, 1, 1);
+		}
+		close_pair(&pair);
+	}
+	assert_int_equal(lost(HS_LOSS_RING_DATA), 0);
+	free(bytes);
+}
+
+/* … and what is captured is what was said there, in however large segments; what is not pushed has no end. */
+static void ends_of_a_stream(void **state)
+{
+	const size_t size = 8 << 20;
+	uint8_t *bytes = pattern(size);
+	struct told told;
+	struct pair pair;
+
+	(void)state;
+	watch_with_ring(HOOKS, 4 << 20);
+	pair = open_pair(&v4);
+	want(pair.server_cookie, HS_WATCH_ENDS);
+	want(pair.client_cookie, HS_WATCH_ENDS);
+	stream(pair.server, pair.client, bytes, size);
+	for (int end = 0; end < 2; end++) {
+		told = end ? await_bytes(pair.client_cookie, HS_DIRECTION_INGRESS, size, bytes) :
+			     await_bytes(pair.server_cookie, HS_DIRECTION_EGRESS, size, bytes);
+		assert_true(told.captured > HS_WATCH_ENDS_BYTES && told.captured < size / 4);
+	}
+	assert_int_equal(lost(HS_LOSS_RING_DATA), 0);
+	close_pair(&pair);
+	free(bytes);
+}
+
 /* It is decided while the connection speaks. */
 static void nothing_any_more(void **state)
 {
@@ -395,6 +458,8 @@ int main(void)
 		cmocka_unit_test_teardown(all, unwatch),
 		cmocka_unit_test_teardown(http2, unwatch),
 		cmocka_unit_test_teardown(redis, unwatch),
+		cmocka_unit_test_teardown(ends, unwatch),
+		cmocka_unit_test_teardown(ends_of_a_stream, unwatch),
 		cmocka_unit_test_teardown(nothing_any_more, unwatch),
 		cmocka_unit_test_teardown(sent_from_a_file, unwatch),
 		cmocka_unit_test_teardown(announced, unwatch),

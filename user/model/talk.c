@@ -78,9 +78,13 @@ static bool is_predictable(const struct hs_talk *talk)
 
 static enum hs_watch wanted_of(const struct hs_talk *talk, const struct hs_protocol *protocol)
 {
+	static const enum hs_watch watches[] = {
+		[HS_NEEDS_HEADS] = HS_WATCH_HEADS, [HS_NEEDS_ENDS] = HS_WATCH_ENDS, [HS_NEEDS_ALL] = HS_WATCH_ALL,
+	};
+
 	if (talk->watch == HS_WATCH_COUNT || is_predictable(talk))
 		return HS_WATCH_COUNT;
-	return protocol->whole ? HS_WATCH_ALL : HS_WATCH_HEADS;
+	return watches[protocol->needs];
 }
 
 static void stop(struct hs_talk *talk)
