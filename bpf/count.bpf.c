@@ -247,9 +247,9 @@ static __always_inline struct hs_count *hs_count_of(const struct hs_sock *state)
 	__u32 place = 0, array, index;
 	void *counts;
 
-	for (int i = 0; i < HS_ROUTE_ANSWERS && !place; i++)
-		if (state->data.route.answer[i].status == state->data.status)
-			place = state->data.route.answer[i].place;
+	for (int i = 0; i < HS_ROUTE_ANSWERS; i++)
+		place |= state->data.route.answer[i].place &
+			 -hs_is_equal(state->data.route.answer[i].status, state->data.status);
 	if (!place)
 		return NULL;
 	array = place / HS_COUNTS;
@@ -258,9 +258,35 @@ static __always_inline struct hs_count *hs_count_of(const struct hs_sock *state)
 	return counts ? bpf_map_lookup_elem(counts, &index) : NULL;
 }
 
+/* Places in histograms: functions of their own, so that the verifier does not go on from each place apart. */
+__noinline __u32 hs_part_bucket(__u64 ns)
+{
+	return hs_bucket_of(hs_part_bound_ns, HS_PART_BUCKETS, ns);
+}
+
+__noinline __u32 hs_call_bucket(__u64 ns)
+{
+	return hs_bucket_of(hs_count_bound_ns, HS_COUNT_BUCKETS, ns);
+}
+
+__noinline __u32 hs_size_bucket(__u64 bytes)
+{
+	return hs_size_bucket_of(bytes);
+}
+
+__noinline __u32 hs_latency_bin(__u64 ns)
+{
+	return hs_latency_bin_of(ns, HS_LATENCY_UNIT_SHIFT, HS_LATENCY_STEP_SHIFT);
+}
+
+__noinline __u32 hs_rough_bin(__u64 ns)
+{
+	return hs_latency_bin_of(ns, HS_ROUGH_UNIT_SHIFT, HS_ROUGH_STEP_SHIFT);
+}
+
 static __always_inline void hs_part_add(struct hs_edge_count *edge, enum hs_part part, __u64 ns)
 {
-	__u32 bucket = hs_bucket_of(hs_part_bound_ns, HS_PART_BUCKETS, ns);
+	__u32 bucket = hs_part_bucket(ns);
 
 	edge->part_ns[part] += ns;
 	if (bucket < HS_PART_BUCKETS + 1)
@@ -269,7 +295,7 @@ static __always_inline void hs_part_add(struct hs_edge_count *edge, enum hs_part
 
 static __always_inline void hs_edge_add(const struct tcp_sock *tp, const struct hs_sock *state, __u64 duration_ns)
 {
-	__u32 bin = hs_latency_bin_of(duration_ns, HS_LATENCY_UNIT_SHIFT, HS_LATENCY_STEP_SHIFT);
+	__u32 bin = hs_latency_bin(duration_ns);
 	struct hs_edge_count *edge = hs_edge_count_at(state->data.route.edge_place);
 
 	if (!edge)
@@ -286,7 +312,7 @@ static __always_inline void hs_edge_add(const struct tcp_sock *tp, const struct 
 
 static __always_inline void hs_size_add(__u32 *sizes, __u64 bytes)
 {
-	__u32 bucket = hs_size_bucket_of(bytes);
+	__u32 bucket = hs_size_bucket(bytes);
 
 	if (bytes && bucket <= HS_COUNT_SIZES)
 		sizes[bucket]++;
@@ -309,10 +335,10 @@ static __always_inline bool hs_count_add(const struct tcp_sock *tp, struct hs_so
 	count->duration_ns += duration_ns;
 	count->request_bytes += state->data.request_bytes;
 	count->response_bytes += state->data.response_bytes;
-	bucket = hs_bucket_of(hs_count_bound_ns, HS_COUNT_BUCKETS, duration_ns);
+	bucket = hs_call_bucket(duration_ns);
 	if (bucket <= HS_COUNT_BUCKETS)
 		count->bucket[bucket]++;
-	bucket = hs_latency_bin_of(duration_ns, HS_ROUGH_UNIT_SHIFT, HS_ROUGH_STEP_SHIFT);
+	bucket = hs_rough_bin(duration_ns);
 	if (bucket < HS_COUNT_BINS)
 		count->bin[bucket]++;
 	hs_size_add(count->request_size, state->data.request_bytes);
