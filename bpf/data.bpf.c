@@ -60,6 +60,7 @@ static __always_inline bool hs_payload_find(struct __sk_buff *skb, struct hs_pay
 	tcp = data + ip;
 	if (tcp + 20 > end)
 		return false;
+	payload->header = ip;
 	payload->offset = ip + (tcp[12] >> 4) * 4;
 	payload->flags = tcp[13];
 	payload->position = bpf_ntohl(*(const __be32 *)(tcp + 4));
@@ -270,12 +271,12 @@ static __always_inline bool hs_data_is_redis(const __u8 bytes[8])
  * Redis, PostgreSQL's first packet, MySQL's greeting. Until userspace has read so and says what it
  * wants, several turns have gone by, and a short connection is over.
  */
-static __always_inline enum hs_watch hs_data_wanted(struct __sk_buff *skb, const struct hs_payload *payload)
+__noinline int hs_data_wanted(struct __sk_buff *skb, const struct hs_payload *payload)
 {
 	__u64 word;
 	__u8 *bytes = (__u8 *)&word;
 
-	if (payload->length < sizeof(word) || bpf_skb_load_bytes(skb, payload->offset, &word, sizeof(word)))
+	if (!payload || payload->length < sizeof(word) || bpf_skb_load_bytes(skb, payload->offset, &word, sizeof(word)))
 		return HS_WATCH_NEW;
 	if (word == HS_WORD8('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') || hs_data_is_redis(bytes))
 		return HS_WATCH_ALL;
@@ -423,9 +424,12 @@ static __always_inline int hs_data(struct __sk_buff *skb, bool datagrams)
 	state = bpf_map_lookup_elem(&hs_socks, &key);
 	if (!state && datagrams && hs_dns_is(skb))
 		hs_dns_send(skb, payload.direction);
-	if (!state || state->handled == TCP_LISTEN || HS_SOCK_DEAD(state) ||
-	    !hs_payload_find(skb, &payload))
+	if (!state || HS_SOCK_DEAD(state) || !hs_payload_find(skb, &payload))
 		return HS_PASS;
+	if (state->handled == TCP_LISTEN) {
+		hs_early_keep(skb, &payload, hs_data_wanted(skb, &payload));
+		return HS_PASS;
+	}
 	if (state->data.watch == HS_WATCH_NOTHING) {
 		*hs_ignored_place(key) = key;
 		return HS_PASS;

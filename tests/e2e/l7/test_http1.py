@@ -31,6 +31,7 @@ http {{
     if_modified_since before;
     server {{
         listen {port};
+        listen {deferred} deferred;
         root {folder}/www;
         location /users/ {{ return 200 "somebody"; }}
         location /broken {{ return 500 "no"; }}
@@ -54,14 +55,14 @@ def agent(lab):
 
 class Nginx:
     def __init__(self, lab):
-        self.port, self.folder = lab.port(), lab.folder
+        self.port, self.deferred, self.folder = lab.port(), lab.port(), lab.folder
         www = lab.folder / "www"
         (www / "upload").mkdir(parents=True)
         (www / "large").write_bytes(b"x" * 20 * MIB)
         (www / "small").write_bytes(b"y" * 100)
         (www / "upload").chmod(0o777)
         config = lab.folder / "nginx.conf"
-        config.write_text(NGINX.format(folder=lab.folder, port=self.port))
+        config.write_text(NGINX.format(folder=lab.folder, port=self.port, deferred=self.deferred))
         lab.start("nginx", "-c", config, "-e", lab.folder / "error.log").listening(self.port)
 
     def url(self, path):
@@ -142,6 +143,20 @@ def test_ab(lab, agent, nginx, keep):
     count_to(agent, nginx.port, HTTP_SERVER, ("http_route", "http_response_status_code", "network_protocol_version"),
              {("/small", "200", "1.0"): count}, client="ab")
     assert sum_of(agent, nginx.port, RESPONSE_BODY) == 100 * count
+    nothing_lost(agent)
+
+
+@pytest.mark.needs("nginx", "ab", "curl")
+def test_deferred(lab, agent, nginx):
+    """The first request of each connection arrives with the end of its handshake: at the listener."""
+    count, url = fewer(2000, 200), f"http://127.0.0.1:{nginx.deferred}"
+    lab.start("ab", "-q", "-n", count, "-c", 8, f"{url}/small").succeed(60)
+    for _ in range(5):
+        curl(lab, f"{url}/users/1", f"{url}/none", f"{url}/not-there")
+        curl(lab, "-d", "x" * 30000, f"{url}/users/2")
+    http_count_to(agent, nginx.deferred, {
+        ("GET", "/small", "200"): count, ("GET", "/users/{id}", "200"): 5, ("GET", "/none", "204"): 5,
+        ("GET", "/not-there", "404"): 5, ("POST", "/users/{id}", "200"): 5})
     nothing_lost(agent)
 
 
