@@ -369,7 +369,7 @@ static __always_inline void hs_call_waits(const struct tcp_sock *tp, struct hs_s
 		return;
 	}
 	state->data.turn = 0;
-	state->data.watch = HS_WATCH_HEADS;
+	state->data.watch = HS_WATCH_ENDS;
 	hs_submit(event);
 }
 
@@ -389,7 +389,7 @@ static __always_inline void hs_call_hand_over(const struct tcp_sock *tp, struct 
 {
 	hs_call_tell(tp, state, what);
 	state->data.stage = HS_STAGE_REST;
-	state->data.watch = HS_WATCH_HEADS;
+	state->data.watch = HS_WATCH_ENDS; /* many answers may come, if there are many requests */
 	state->data.turn = 0;
 }
 

@@ -183,8 +183,21 @@ def test_pipelined(lab, agent, nginx):
 
 
 @pytest.mark.needs("nginx")
+def test_pipelined_beyond_a_head(lab, agent, nginx):
+    """More answers in one turn than the usual head of it that is read: of a connection that is known to do so, all."""
+    client = lab.connect("127.0.0.1", nginx.port, timeout=20)
+    pipeline(client, ["/small"] * 3)
+    http_count_to(agent, nginx.port, {("GET", "/small", "200"): 3})
+    for _ in range(5):
+        pipeline(client, ["/not-there"] * 100)
+    client.close()
+    http_count_to(agent, nginx.port, {("GET", "/small", "200"): 3, ("GET", "/not-there", "404"): 500})
+    nothing_lost(agent)
+
+
+@pytest.mark.needs("nginx")
 def test_pipelined_beyond_what_is_read(lab, agent, nginx):
-    """More answers in one turn than the head of it that is read: what cannot be told is counted as lost."""
+    """The same in the first turn of a connection: what cannot be told is counted as lost."""
     client, count = lab.connect("127.0.0.1", nginx.port, timeout=20), 100
     pipeline(client, ["/not-there"] * count)
     client.close()
