@@ -90,7 +90,7 @@ __noinline __u32 hs_head_end(const struct hs_head *head, __u32 length)
 	if (!head)
 		return 0;
 	for (__u32 at = 0; at < HS_HEAD_MAX && at < length; at += 8) {
-		__u64 feeds = hs_bytes_between(*(const __u64 *)(head->bytes + at), '\n', '\n');
+		__u64 feeds = hs_bytes_equal(*(const __u64 *)(head->bytes + at), '\n');
 		__u64 ends = feeds & (feeds << 16 | before >> 48);
 		__u32 end = at + 1;
 
@@ -132,8 +132,8 @@ static __always_inline enum hs_method hs_method_of(const struct hs_head *head, _
 /* Where a segment ends, or what cannot be read begins. */
 static __always_inline __u64 hs_segment_ends(__u64 word)
 {
-	return hs_bytes_between(word, 0, ' ') | hs_bytes_between(word, '/', '/') | hs_bytes_between(word, '?', '?') |
-	       hs_bytes_between(word, '#', '#');
+	return hs_bytes_between(word, 0, ' ') | hs_bytes_equal(word, '/') | hs_bytes_equal(word, '?') |
+	       hs_bytes_equal(word, '#');
 }
 
 /* Of the path at `at`, up to its query; 0: too long, or none. */

@@ -369,7 +369,8 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	if (!hs_data_is_new(skb, tp, payload, state, &in_order))
 		return;
 	begins = hs_client_begins(payload, state);
-	if (state->data.watch != HS_WATCH_HEADS || state->data.turn != direction + 1)
+	if (state->data.turn != direction + 1 ||
+	    (state->data.watch != HS_WATCH_HEADS && state->data.watch != HS_WATCH_ENDS))
 		hs_data_ask(payload, state, begins && in_order);
 	if (state->data.watch == HS_WATCH_NOTHING)
 		return;

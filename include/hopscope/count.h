@@ -144,6 +144,13 @@ static inline __attribute__((always_inline)) __u64 hs_bytes_between(__u64 word, 
 	       HS_ALL_BYTES * 0x80;
 }
 
+/* … that is this one. */
+static inline __attribute__((always_inline)) __u64 hs_bytes_equal(__u64 word, __u8 byte)
+{
+	word ^= HS_ALL_BYTES * byte;
+	return ~(((word & HS_ALL_BYTES * 0x7f) + HS_ALL_BYTES * 0x7f) | word | HS_ALL_BYTES * 0x7f);
+}
+
 static inline __attribute__((always_inline)) __u64 hs_bytes_marked(__u64 marks)
 {
 	return (marks >> 7) * HS_ALL_BYTES >> 56;
@@ -156,7 +163,7 @@ static inline __attribute__((always_inline)) void hs_path_hash_word(struct hs_pa
 	p->length += length;
 	p->digits += hs_bytes_marked(hs_bytes_between(word, '0', '9'));
 	p->hex += hs_bytes_marked(hs_bytes_between(word | HS_ALL_BYTES * 0x20, 'a', 'f'));
-	p->hyphens += hs_bytes_marked(hs_bytes_between(word, '-', '-'));
+	p->hyphens += hs_bytes_marked(hs_bytes_equal(word, '-'));
 }
 
 /* A whole segment, of bytes that are none of "/?# " and no control characters; how many words that took. */
