@@ -4,9 +4,9 @@
  * sees what system calls hide (io_uring, sendfile), knows when bytes arrived and not when somebody
  * read them, and costs other system calls nothing. The programs only read, and always let pass.
  *
- * Recorded are the heads of what is said: where requests and responses begin. Of a long run of
- * bytes in one direction the rest is only counted, until userspace asks for more of the
- * connection, or for nothing (hs_watches).
+ * Recorded are the heads of what is said: where requests and responses begin; of some protocols
+ * its ends too. Of a long run of bytes in one direction the rest is only counted, until userspace
+ * asks for more of the connection, or for nothing (hs_watches).
  */
 #include "kernel.h"
 #include "hopscope/event.h"
