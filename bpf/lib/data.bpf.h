@@ -7,6 +7,7 @@
 
 struct hs_payload {
 	__u64 cookie;
+	__u32 header;         /* where TCP's begins in the packet */
 	__u32 offset, length; /* in the packet */
 	__u32 position;       /* sequence number */
 	__u32 captured;       /* how much of it is to be recorded */
