@@ -199,6 +199,7 @@ static const char *const moments[HS_MOMENT_MAX] = {
 	[HS_MOMENT_ACCEPTED] = "accepted",
 	[HS_MOMENT_SENT_AGAIN] = "sent_again",
 	[HS_MOMENT_DROPPED] = "dropped",
+	[HS_MOMENT_ICMP_SENT] = "icmp_sent",
 	[HS_MOMENT_RESET_SENT] = "reset_sent",
 	[HS_MOMENT_RESET_RECEIVED] = "reset_received",
 	[HS_MOMENT_ERROR] = "error",

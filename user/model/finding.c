@@ -150,6 +150,8 @@ static void add_drops(struct hs_finding *finding, const struct hs_case *c, enum 
 	bool egress = from->drop.direction == HS_DIRECTION_EGRESS;
 	enum hs_side where = egress ? sender : hs_other_side(sender);
 
+	if (from->icmp_error)
+		add_text(finding, "icmp_sent", where, from->icmp);
 	if (!from->drops[0] && !from->drops[1])
 		return;
 	add_count(finding, egress ? "dropped_egress" : "dropped_ingress", where, from->drops[!egress]);
@@ -166,6 +168,8 @@ static void add_handshake(struct hs_finding *finding, const struct hs_case *c)
 		tcp->retrans[HS_RETRANSMIT_SYN] : c->from[HS_CLIENT]->syns_again;
 
 	add_count(finding, "syn_retransmits", HS_CLIENT, again);
+	if (c->from[HS_CLIENT]->send_error)
+		add_text(finding, "send_error", HS_CLIENT, strerrorname_np(c->from[HS_CLIENT]->send_error) ?: "unknown");
 	add_count(finding, "syn_ack_retransmits", HS_SERVER, server->syn_acks_again);
 	add_count(finding, "third_ack_dropped", HS_SERVER, server->syn_acks_acked);
 }
@@ -197,6 +201,7 @@ static const struct {
 	{ HS_COUNTER_RETRANSMIT_FAILS, "retransmit_fails" },
 	{ HS_COUNTER_CONNTRACK_DROPS, "conntrack_drops" },
 	{ HS_COUNTER_CPU_BACKLOG_DROPS, "cpu_backlog_drops" },
+	{ HS_COUNTER_LOCKED_ICMPS, "icmp_in_call" },
 };
 
 static void add_counters(struct hs_finding *finding, const struct hs_case *c, enum hs_side side)
@@ -437,24 +442,39 @@ static void fail(struct hs_case *c, struct hs_connection *connection, const stru
 
 #define REJECTED_NS (SECOND / 50)
 
+/* Its SYN was dropped by a rule, and an ICMP error came to some socket there inside a call: to this one, then. */
+static bool was_rejected(struct hs_model *model, const struct hs_connection *connection, const struct hs_sender *from)
+{
+	const struct hs_end *client = &connection->end[HS_CLIENT];
+
+	if (strncmp(from->drop.reason, "NETFILTER", 9))
+		return false;
+	if (model->config.ask_counters && client->pid && hs_counters_read_ns(model, client->netns) < model->now_ns)
+		model->config.ask_counters(model->config.introduce_arg, client->netns, client->pid);
+	return hs_counter_moved(model, client->netns, HS_COUNTER_LOCKED_ICMPS, connection->start_ns);
+}
+
 /*
- * A router of this node that has no route answers inside connect(), and a client that does not
- * block asks for the error itself: then the socket closes without one. But its SYN was
- * dropped here, and that was seen. (A firewall's reject drops it for the same reason as its
- * silent drop does: that cannot be told from a connect that was cancelled at once.)
+ * What this node answers by ICMP comes back inside connect(), and a client that does not block asks for the
+ * error itself: then the socket closes without one. But the answer was seen as it was sent; where the kernel
+ * does not tell that (by IPv6, or in versions without this tracepoint), the drop of the SYN.
  */
-enum hs_reason hs_reason_unseen(struct hs_model *model, const struct hs_connection *connection)
+int hs_error_unseen(struct hs_model *model, const struct hs_connection *connection)
 {
 	enum hs_side of_client;
 	const struct hs_signals *signals =
 		hs_signals_find(model, connection->address[HS_CLIENT], connection->port[HS_CLIENT],
 				connection->address[HS_SERVER], connection->port[HS_SERVER], &of_client);
-	const char *dropped = signals ? signals->from[of_client].drop.reason : "";
+	const struct hs_sender *from = signals ? &signals->from[of_client] : NULL;
 
 	if (!signals || signals->seen_ns < connection->start_ns ||
 	    connection->closed_ns > connection->start_ns + REJECTED_NS)
-		return HS_REASON_CANCELLED;
-	return strcmp(dropped, "IP_INNOROUTES") ? HS_REASON_CANCELLED : HS_REASON_UNREACHABLE;
+		return 0;
+	if (from->icmp_error)
+		return from->icmp_error;
+	if (!strcmp(from->drop.reason, "IP_INNOROUTES"))
+		return ENETUNREACH;
+	return was_rejected(model, connection, from) ? ECONNREFUSED : 0;
 }
 
 void hs_finding_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side, uint8_t old_state)

@@ -73,6 +73,7 @@ enum hs_moment_type {
 	HS_MOMENT_ACCEPTED,
 	HS_MOMENT_SENT_AGAIN,         /* text: "rto", "tail_loss_probe" …; number: attempt */
 	HS_MOMENT_DROPPED,            /* text: the kernel's reason */
+	HS_MOMENT_ICMP_SENT,          /* text: the code by which this node answered */
 	HS_MOMENT_RESET_SENT,         /* text: the kernel's reason, where it says */
 	HS_MOMENT_RESET_RECEIVED,
 	HS_MOMENT_ERROR,              /* number: errno */

@@ -343,6 +343,7 @@ struct hs_listener {
 	/* private to the model */
 	uint64_t met_ns;
 	uint32_t drops_raw, owner_pass, pass;
+	uint32_t worker_pid;    /* another process that holds it, met last */
 	uint32_t synack_raw;
 	struct hs_listener *same_port;
 	UT_hash_handle hh;      /* by cookie */

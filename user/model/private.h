@@ -41,6 +41,8 @@ struct hs_sender {
 	uint32_t resets_sent, resets_received;
 	int reset_reason;            /* enum sk_rst_reason of the last one sent, -1 not told */
 	int send_error;              /* errno of the last retransmission that could not be sent */
+	int icmp_error;              /* errno of the last ICMP by which this node answered it */
+	char icmp[HS_DROP_REASON_LEN]; /* … by name */
 };
 
 struct hs_signals {
@@ -216,6 +218,8 @@ void hs_signals_free_all(struct hs_model *model);
 void hs_counters_feed(struct hs_model *model, const struct hs_ev_counters *event);
 /* By how much it has grown from just before since_ns to its latest sample. */
 uint64_t hs_counter_moved(struct hs_model *model, uint32_t netns, enum hs_counter counter, uint64_t since_ns);
+/* When they were read last; 0: never. */
+uint64_t hs_counters_read_ns(struct hs_model *model, uint32_t netns);
 uint64_t hs_counter_now(struct hs_model *model, uint32_t netns, enum hs_counter counter);
 void hs_counters_free_all(struct hs_model *model);
 
@@ -260,8 +264,8 @@ void hs_finding_close(struct hs_model *model, struct hs_connection *connection, 
 void hs_finding_abandoned(struct hs_model *model, struct hs_connection *connection, enum hs_side side);
 /* A moment after the client closed without an answer. */
 void hs_finding_waited(struct hs_model *model, struct hs_connection *connection);
-/* Of a connect that closed at once without an error: one that only the application got to see? Else CANCELLED. */
-enum hs_reason hs_reason_unseen(struct hs_model *model, const struct hs_connection *connection);
+/* Of a connect that closed at once without an error: the errno that only the application got to see, or 0. */
+int hs_error_unseen(struct hs_model *model, const struct hs_connection *connection);
 enum hs_cause hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
 			       struct hs_workload *workload[HS_SIDES]);
 /* Look at all live connections: which hang? After every pass. */

@@ -51,13 +51,16 @@ static uint32_t pid_in(const struct hs_case *c, enum hs_side side)
 	return side == HS_SERVER && c->listener ? c->listener->pid : 0;
 }
 
+/* Asked for seldom: what was read after it ended serves all that ended before, what hangs can wait for a moment. */
 static void ask_counters(struct hs_case *c)
 {
 	const struct hs_model_config *config = &c->model->config;
+	bool hangs = !c->connection->closed_ns && !end_of(c, HS_CLIENT)->closer && !end_of(c, HS_SERVER)->closer;
+	uint64_t since = c->model->now_ns - (hangs ? SECOND / 2 : 0);
 
 	for (int side = 0; side < HS_SIDES; side++)
 		if (config->ask_counters && c->netns[side] && pid_in(c, side) &&
-		    (side == HS_CLIENT || c->netns[HS_SERVER] != c->netns[HS_CLIENT]))
+		    hs_counters_read_ns(c->model, c->netns[side]) < since)
 			config->ask_counters(config->introduce_arg, c->netns[side], pid_in(c, side));
 }
 
@@ -105,10 +108,9 @@ static const struct hs_ev_status *fresh_status(const struct hs_model *model, uin
 }
 
 /* In a replay nobody answers: there the answer lies just before the question. */
-static const struct hs_ev_status *status_of(struct hs_case *c, enum hs_side side)
+static const struct hs_ev_status *status_of(struct hs_case *c, enum hs_side side, uint32_t pid)
 {
 	const struct hs_model_config *config = &c->model->config;
-	uint32_t pid = pid_in(c, side);
 	const struct hs_ev_status *status = pid ? fresh_status(c->model, pid) : NULL;
 
 	if (pid && !status && config->ask_status) {
@@ -122,11 +124,18 @@ static const struct hs_ev_status *status_of(struct hs_case *c, enum hs_side side
 	return status;
 }
 
+static bool has_no_fds(const struct hs_ev_status *status)
+{
+	return status && status->fd_limit && status->fds >= status->fd_limit;
+}
+
+/* Where a master listens and its workers accept, either may be short of them. */
 static bool fds_exhausted(struct hs_case *c, enum hs_side side)
 {
-	const struct hs_ev_status *status = status_of(c, side);
-
-	return status && status->fd_limit && status->fds >= status->fd_limit;
+	if (has_no_fds(status_of(c, side, pid_in(c, side))))
+		return true;
+	return side == HS_SERVER && !end_of(c, side)->pid && c->listener && c->listener->worker_pid &&
+	       has_no_fds(status_of(c, side, c->listener->worker_pid));
 }
 
 /* ---- drops ---- */
@@ -239,14 +248,26 @@ static void judge_silence(struct hs_case *c, struct hs_verdict *verdict)
 		inferred(verdict, HS_CAUSE_NO_ANSWER);
 }
 
+/* The rule that answered also dropped the SYN. */
+static bool rejected_here(const struct hs_case *c, struct hs_verdict *verdict)
+{
+	const struct hs_ev_drop *drop = &c->from[HS_CLIENT]->drop;
+
+	if (!has_prefix(drop->reason, "NETFILTER"))
+		return false;
+	verdict->ended_by = drop->direction == HS_DIRECTION_EGRESS ? HS_ENDED_LOCAL : HS_ENDED_PEER;
+	proved(verdict, HS_CAUSE_REJECTED);
+	return true;
+}
+
 static void judge_refusal(const struct hs_case *c, struct hs_verdict *verdict)
 {
 	bool reset = c->from[HS_CLIENT]->resets_received || end_of(c, HS_CLIENT)->tcp.resets_received;
 
 	verdict->ended_by = HS_ENDED_PEER;
-	if (has_prefix(c->from[HS_CLIENT]->drop.reason, "NETFILTER"))
-		proved(verdict, HS_CAUSE_REJECTED); /* the rule that answered also dropped the SYN */
-	else if (!reset)
+	if (rejected_here(c, verdict))
+		return;
+	if (!reset)
 		proved(verdict, HS_CAUSE_REJECTED); /* by ICMP: nothing else gives this error without a reset */
 	else if (c->from[HS_SERVER]->resets_sent || (c->server_is_here && !c->listener))
 		proved(verdict, HS_CAUSE_NO_LISTENER);
@@ -256,13 +277,30 @@ static void judge_refusal(const struct hs_case *c, struct hs_verdict *verdict)
 		inferred(verdict, HS_CAUSE_NO_LISTENER);
 }
 
+/*
+ * The kernel gives no reason for what IPv6 neighbour discovery drops. But the SYN was still in a queue of this
+ * host when it was to be sent again (EBUSY, of which 6.12 and before only tell that nothing was sent): who made it
+ * unreachable cannot be further away.
+ */
+static bool never_left(const struct hs_case *c)
+{
+	const struct hs_sender *from = c->from[HS_CLIENT];
+
+	return from->send_error == EBUSY || (end_of(c, HS_CLIENT)->tcp.retransmits && !from->syns_again);
+}
+
 static void judge_unreachable(const struct hs_case *c, struct hs_verdict *verdict)
 {
 	verdict->ended_by = HS_ENDED_LOCAL;
-	if (blame_drops(c, HS_CLIENT, verdict))
+	if (rejected_here(c, verdict) || blame_drops(c, HS_CLIENT, verdict))
 		return;
+	if (never_left(c)) {
+		proved(verdict, HS_CAUSE_NEIGHBOR_FAILED);
+		return;
+	}
 	verdict->ended_by = HS_ENDED_PEER;
-	inferred(verdict, HS_CAUSE_HOST_UNREACHABLE);
+	decide(verdict, HS_CAUSE_HOST_UNREACHABLE,
+	       c->from[HS_CLIENT]->icmp_error ? HS_CONFIDENCE_PROVED : HS_CONFIDENCE_INFERRED);
 }
 
 struct hs_verdict hs_verdict_of_connect(struct hs_case *c)
@@ -345,11 +383,14 @@ static bool window_is_closed(const struct hs_end *end)
 	return end->tcp.unacked_bytes && (!end->tcp.snd_wnd || end->tcp.pending_timer == 3);
 }
 
-/* Something has passed, but not one full segment. */
+/*
+ * Something has passed, but hardly a full segment: what was acknowledged would not fill one, or was by less than
+ * half a segment at a time. That it hangs just when the first large ones are sent is no accident.
+ */
 static bool only_small_passed(const struct hs_tcp *tcp)
 {
 	return tcp->unacked_bytes >= tcp->mss && tcp->mss && tcp->bytes_acked + tcp->bytes_received &&
-	       tcp->bytes_acked < tcp->mss;
+	       (tcp->bytes_acked < tcp->mss || tcp->bytes_acked < (uint64_t)tcp->delivered * tcp->mss / 2);
 }
 
 /* This end sends again and again, and nothing is acknowledged. */
@@ -536,7 +577,7 @@ struct hs_verdict hs_verdict_of_close(struct hs_case *c, enum hs_side victim, ui
 			proved(&verdict, HS_CAUSE_PEER_PROCESS_DIED);
 		} else if (gave_up_waiting(c, victim)) {
 			judge_wait(c, &verdict);
-			if (!answers(c))
+			if (!answers(c) && !hs_talk_pending(c->connection))
 				verdict.ended_by = HS_ENDED_PENDING; /* if the server closes now, all is well */
 		}
 		break;
@@ -587,7 +628,7 @@ static bool stuck_unread(struct hs_case *c, enum hs_side side, struct hs_verdict
 
 	if (!hs_is_met(c->model, end) || !hs_unread_bytes(end) || end->tcp.last_received_ms < UNREAD_MS)
 		return false;
-	status_of(c, side);
+	status_of(c, side, pid_in(c, side));
 	proved(verdict, HS_CAUSE_LOCAL_NOT_READING);
 	return true;
 }

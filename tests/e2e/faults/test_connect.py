@@ -431,8 +431,7 @@ def rejected_by(site, how, text, wanted, hook="input"):
 REJECTED = finding("refused", "peer", "rejected", ("proved", "inferred"), stage="connect")
 
 
-@scenario("a firewall rule of the server rejects with ICMP, as services without endpoints do",
-          limit="the answer came inside connect() and the client took the error with it: it looks cancelled")
+@scenario("a firewall rule of the server rejects with ICMP, as services without endpoints do")
 def rejected_icmp(site):
     yield from rejected_by(site, "icmpx port-unreachable", "Connection refused", REJECTED)
 
@@ -464,8 +463,33 @@ def rejected_reset_listening(site):
     yield REJECTED
 
 
-@scenario("the client's own firewall rejects",
-          limit="the answer came inside connect() and the client took the error with it: it looks cancelled")
+@scenario("the same by IPv6, where the kernel does not tell what ICMP it sends: a pool's client")
+def rejected_icmp_v6(site):
+    near, _, far, far_end = site.wired()
+    works, port = site.port(), site.port()
+    site.serve(works, "held = listener.accept()\nsys.stdin.read()\n", address="::", space=far)
+    far.filter("input", f"tcp dport {port} reject with icmpx port-unreachable")
+    client = site.python(site.script("client.py", """
+import socket, sys
+pooled = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+print("ready", flush=True)
+sys.stdin.readline()
+with socket.socket(socket.AF_INET6) as client:
+    client.setblocking(False)
+    client.connect_ex((sys.argv[1], int(sys.argv[3])))
+    print(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), flush=True)
+sys.stdin.read()
+"""), far_end.v6, works, port, space=near)
+    client.says("ready")
+    site.agent.settle()
+    client.tell("go")
+    client.says(str(errno.ECONNREFUSED))
+    assert counted(near, "LockDroppedIcmps") == 1
+    yield finding("refused", "peer", "rejected", "proved", stage="connect",
+                  evidence={"client.icmp_in_call": 1, "drop_reason": "NETFILTER_DROP"})
+
+
+@scenario("the client's own firewall rejects")
 def rejected_here(site):
     yield from rejected_by(site, "icmpx port-unreachable", "Connection refused",
                            finding("refused", ("peer", "local"), "rejected", ("proved", "inferred"), stage="connect"),
@@ -490,14 +514,15 @@ def prohibited_there(site):
     yield finding("unreachable", "peer", ("rejected", "host_unreachable"), ("proved", "inferred"), stage="connect")
 
 
-@scenario("a router says that the host cannot be reached",
-          limit="the answer came inside connect() and the client took the error with it: only the drop is seen")
+@scenario("a firewall rule of a router says that the host cannot be reached")
 def unreachable_by_router(site):
     near, _, router, far, far_end = site.routed()
     port = site.port()
     router.filter("forward", f"tcp dport {port} reject with icmp host-unreachable")
     ends(site.curl(far_end.v4, port, "-v", space=near), REFUSED, "No route to host")
-    yield finding("unreachable", "peer", "host_unreachable", ("proved", "inferred"), stage="connect")
+    yield finding("unreachable", "peer", "rejected", "proved", stage="connect",
+                  evidence={"icmp_sent": "ICMP_HOST_UNREACH", "drop_reason": "NETFILTER_DROP"},
+                  timeline=["syn_sent@client", "icmp_sent@server", "dropped@server", "closed@client"])
 
 
 @scenario("a router that has no route")
@@ -528,8 +553,7 @@ def no_neighbour(site):
     yield finding("unreachable", "local", "neighbor_failed", "proved", stage="connect")
 
 
-@scenario("nobody in the subnet has the IPv6 address",
-          limit="the kernel gives no reason for what IPv6 neighbour discovery drops")
+@scenario("nobody in the subnet has the IPv6 address")
 def no_neighbour_v6(site):
     near, end, _, far_end = site.wired()
     port = site.port()

@@ -167,8 +167,9 @@ class Site(Lab):
 
     def serve(self, port, source, *arguments, address="0.0.0.0", backlog=128, name="server.py", space=None, **options):
         """A server in Python: source is what it does with its listener."""
+        family = "AF_INET6" if ":" in address else "AF_INET"
         text = f"import os, select, signal, socket, struct, sys, time\nsocket.setdefaulttimeout(None)\n" \
-               f"listener = socket.create_server(('{address}', {port}), backlog={backlog})\n"
+               f"listener = socket.create_server(('{address}', {port}), family=socket.{family}, backlog={backlog})\n"
         return self.python(self.script(name, text + source), *arguments, space=space, **options).listening(port)
 
     def client(self, address, port, source, *arguments, name="client.py", space=None, **options):

@@ -28,7 +28,7 @@
 
 #define ALL_HOOKS                                                                         \
 	"connection,connect,accept,retransmit,retransmit_syn_ack,reset_received,reset_sent," \
-	"socket_error,drop,payload,read,snapshot"
+	"socket_error,drop,icmp,payload,read,snapshot"
 
 static char message[512];
 
