@@ -262,6 +262,14 @@ static void add_pending(struct hs_finding *finding, const struct hs_case *c)
 	add_number(finding, "pending_for", HS_SERVER, HS_EVIDENCE_SECONDS, hs_seconds(call->request_ns, c->model->now_ns));
 }
 
+static void add_pool(struct hs_finding *finding, const struct hs_case *c)
+{
+	if (!hs_is_pooled_out(c->model, c->connection))
+		return;
+	add_count(finding, "pool_connections", HS_CLIENT, c->connection->pool_connections);
+	add_count(finding, "pool_waiting", HS_CLIENT, c->connection->pool_waiting);
+}
+
 static void add_status(struct hs_finding *finding, const struct hs_case *c)
 {
 	char state[2] = "";
@@ -277,6 +285,7 @@ static void add_status(struct hs_finding *finding, const struct hs_case *c)
 static void collect_evidence(struct hs_finding *finding, const struct hs_case *c)
 {
 	finding->evidence_count = 0;
+	add_pool(finding, c);
 	add_pending(finding, c);
 	add_drops(finding, c, HS_CLIENT);
 	add_drops(finding, c, HS_SERVER);
@@ -403,7 +412,7 @@ static void take_back_stuck(struct hs_model *model, struct hs_connection *connec
 		forget(model, finding);
 }
 
-enum hs_cause hs_finding_connect(struct hs_model *model, struct hs_connection *connection)
+struct hs_verdict hs_finding_connect(struct hs_model *model, struct hs_connection *connection)
 {
 	struct hs_verdict verdict;
 	struct hs_finding *finding;
@@ -416,7 +425,7 @@ enum hs_cause hs_finding_connect(struct hs_model *model, struct hs_connection *c
 	finding = take(&c, &verdict);
 	if (finding)
 		finding->count++;
-	return verdict.cause;
+	return verdict;
 }
 
 /* An established connection has failed: that is one of its edge's failures, and a finding. */
@@ -435,7 +444,7 @@ static void fail(struct hs_case *c, struct hs_connection *connection, const stru
 	hs_ends(model, connection, workload);
 	hs_failures_add(model, &hs_edge_get(model, workload[HS_CLIENT], workload[HS_SERVER],
 					    connection->port[HS_SERVER])->connection_failures,
-			verdict->reason, verdict->cause);
+			verdict);
 	hs_workload_unref(model, workload[HS_CLIENT]);
 	hs_workload_unref(model, workload[HS_SERVER]);
 }
@@ -524,8 +533,8 @@ void hs_finding_waited(struct hs_model *model, struct hs_connection *connection)
 	fail(&c, connection, &verdict);
 }
 
-enum hs_cause hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
-			       struct hs_workload *workload[HS_SIDES])
+struct hs_verdict hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
+				   struct hs_workload *workload[HS_SIDES])
 {
 	const struct hs_ev_socket *socket = &event->socket;
 	struct hs_verdict verdict = hs_verdict_of_error(event->error, socket->tuple.local_port);
@@ -535,7 +544,7 @@ enum hs_cause hs_finding_error(struct hs_model *model, const struct hs_ev_error 
 	key_of(&key, workload, socket->tuple.remote_port, &verdict);
 	finding = get(model, &key);
 	if (!finding)
-		return verdict.cause;
+		return verdict;
 	finding->count++;
 	finding->stage = verdict.stage;
 	finding->confidence = verdict.confidence;
@@ -548,7 +557,7 @@ enum hs_cause hs_finding_error(struct hs_model *model, const struct hs_ev_error 
 	finding->evidence_count = finding->timeline_count = 0;
 	add_text(finding, "connect_returned", HS_CLIENT, strerrorname_np(event->error) ?: "an unknown error");
 	add_moment(finding, socket->event.time_ns, HS_MOMENT_ENDED, HS_CLIENT, event->error);
-	return verdict.cause;
+	return verdict;
 }
 
 /* ---- what hangs ---- */
@@ -588,7 +597,8 @@ static bool is_half_closed(const struct hs_model *model, const struct hs_end *en
 static bool looks_stuck(struct hs_model *model, struct hs_connection *connection)
 {
 	const struct hs_end *client = &connection->end[HS_CLIENT], *server = &connection->end[HS_SERVER];
-	bool slow = is_slow(model, client) || is_slow(model, server) || is_unaccepted(model, connection);
+	bool slow = is_slow(model, client) || is_slow(model, server) || is_unaccepted(model, connection) ||
+		hs_is_pooled_out(model, connection);
 
 	if (connection->own || connection->failed || (!slow && !is_half_closed(model, client) && !is_half_closed(model, server))) {
 		connection->stuck_ns = 0;
@@ -640,6 +650,7 @@ void hs_finding_pass_end(struct hs_model *model)
 	for (edge = model->edges; edge; edge = edge->hh.next)
 		if (edge->stuck_seen)
 			memset(edge->stuck, 0, sizeof(edge->stuck));
+	hs_pools_look(model);
 	HASH_ITER(hh, model->connections, first, next)
 		for (struct hs_connection *c = first; c; c = c->same_tuple)
 			look_at(model, c);

@@ -30,14 +30,6 @@ enum hs_confidence {
 	HS_CONFIDENCE_PROVED,   /* the deciding signal itself was seen */
 };
 
-/* How far the connection had come. */
-enum hs_finding_stage {
-	HS_STAGE_CONNECT,  /* SYN to SYN-ACK */
-	HS_STAGE_ACCEPT,   /* established to accept() */
-	HS_STAGE_TRANSFER, /* accepted, or its server is not on this node */
-	HS_STAGE_MAX,
-};
-
 /* The words for metrics and JSON: "syn_retries", "proved", "connect", "accept_queue_full" … */
 const char *hs_ended_by_name(enum hs_ended_by ended_by);
 const char *hs_confidence_name(enum hs_confidence confidence);

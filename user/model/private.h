@@ -152,8 +152,8 @@ void hs_edge_tick(struct hs_model *model);
 void hs_edge_free_all(struct hs_model *model);
 
 /* failures.c */
-void hs_failures_add(struct hs_model *model, struct hs_failures *failures, enum hs_reason reason,
-		     enum hs_cause cause);
+struct hs_verdict;
+void hs_failures_add(struct hs_model *model, struct hs_failures *failures, const struct hs_verdict *verdict);
 
 /* listener.c */
 int hs_listener_feed(struct hs_model *model, const struct hs_ev_listener *event);
@@ -257,7 +257,7 @@ struct hs_verdict hs_verdict_of_error(int error, uint16_t local_port);
 uint32_t hs_unread_bytes(const struct hs_end *end); /* without the FIN */
 
 /* finding.c */
-enum hs_cause hs_finding_connect(struct hs_model *model, struct hs_connection *connection);
+struct hs_verdict hs_finding_connect(struct hs_model *model, struct hs_connection *connection);
 void hs_finding_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
 		      uint8_t old_state);
 /* Its application has closed that end while it hung. */
@@ -266,12 +266,19 @@ void hs_finding_abandoned(struct hs_model *model, struct hs_connection *connecti
 void hs_finding_waited(struct hs_model *model, struct hs_connection *connection);
 /* Of a connect that closed at once without an error: the errno that only the application got to see, or 0. */
 int hs_error_unseen(struct hs_model *model, const struct hs_connection *connection);
-enum hs_cause hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
-			       struct hs_workload *workload[HS_SIDES]);
+struct hs_verdict hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
+				   struct hs_workload *workload[HS_SIDES]);
 /* Look at all live connections: which hang? After every pass. */
 void hs_finding_pass_end(struct hs_model *model);
 void hs_status_feed(struct hs_model *model, const struct hs_ev_status *event);
 void hs_finding_free_all(struct hs_model *model);
+
+/* pool.c: after a pass, mark the connections of pools that are used up. */
+void hs_pools_look(struct hs_model *model);
+static inline bool hs_is_pooled_out(const struct hs_model *model, const struct hs_connection *connection)
+{
+	return connection->pool_pass && connection->pool_pass == model->pass;
+}
 
 /* log.c */
 /* A new entry with number and time; fill it at once. */

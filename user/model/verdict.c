@@ -680,5 +680,9 @@ struct hs_verdict hs_verdict_of_stuck(struct hs_case *c)
 	    stuck_unread(c, HS_CLIENT, &verdict) || stuck_leaking(c, HS_CLIENT, &verdict) ||
 	    stuck_leaking(c, HS_SERVER, &verdict))
 		return verdict;
+	if (hs_is_pooled_out(c->model, c->connection)) {
+		inferred(&verdict, HS_CAUSE_POOL_EXHAUSTED);
+		return verdict;
+	}
 	return (struct hs_verdict){};
 }

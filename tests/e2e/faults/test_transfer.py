@@ -551,4 +551,35 @@ except TimeoutError:
                   client=site.named("client.py"), server="redis-server")
 
 
+POOLED = """
+import http.server, redis, sys
+pool = redis.BlockingConnectionPool(host="127.0.0.1", port=int(sys.argv[2]), max_connections=2, timeout=None)
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        redis.Redis(connection_pool=pool).blpop("work", 8)
+        self.send_response(200)
+        self.end_headers()
+http.server.ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@scenario("a pool of two connections to redis, both wait there, and three more requests wait for one of them")
+def pool_exhausted(site):
+    near, _, far, far_end = site.wired()
+    port, behind = site.port(), site.port()
+    site.start("redis-server", "--port", behind, "--save", "", "--appendonly", "no", "--dir", site.folder,
+               space=far).listening(behind)
+    pooled = site.script("pooled.py", POOLED)
+    site.python(pooled, port, behind, space=far).listening(port)
+    clients = [site.curl(far_end.v4, port, "-m", 6, space=near) for _ in range(5)]
+    held = dict(client=pooled.name, server="redis-server", stage="transfer", count=2)
+    yield finding("stuck", "pending", "pool_exhausted", "inferred", stuck=2,
+                  evidence={"client.pool_connections": 2, "client.pool_waiting": 3}, **held)
+    assert [client.wait() for client in clients] == [TIMED_OUT] * 5
+    yield [finding("aborted", "application", "server_thinking", "proved", count=5, client=site.named("curl"),
+                   server=pooled.name),
+           finding("stuck", "pending", "pool_exhausted", "inferred", stuck=0, **held)]
+
+
 test_fault = faults.test()
