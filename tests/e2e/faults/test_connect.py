@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """connect() that fails, and why: from the dead address to the empty table of ports."""
+import contextlib
 import errno
 import socket
 import subprocess
 
 from kit import cgroup, net
 from kit.beyond import SYN, icmp_unreachable, tcp_packet
-from kit.fault import REFUSED, TIMED_OUT, Table, at_least, finding, patient
+from kit.fault import REFUSED, TIMED_OUT, Skip, Table, at_least, finding, patient
 from kit.wait import eventually
 
 faults = Table("connect() fails")
@@ -242,6 +243,40 @@ def reverse_path(site):
     ends(site.curl(far_end.v4, port, *GIVE_UP, "--interface", "10.254.7.1", space=near), TIMED_OUT)
     assert counted(far, "IPReversePathFilter") >= 1
     yield finding("gave_up", "application", "rp_filter", "proved", stage="connect")
+
+
+CONNTRACK = "/proc/sys/net/netfilter/nf_conntrack_"
+
+
+@contextlib.contextmanager
+def tracked_at_most(limit):
+    """The limit is the machine's: only where it tracks nothing else."""
+    if int(open(CONNTRACK + "count").read()):
+        raise Skip("this machine tracks connections of its own, and the limit is one for all namespaces")
+    before = open(CONNTRACK + "max").read()
+    open(CONNTRACK + "max", "w").write(str(limit))
+    try:
+        yield
+    finally:
+        open(CONNTRACK + "max", "w").write(before)
+
+
+@scenario("the server's table of tracked connections is full", alone=True)
+def conntrack_table(site):
+    near, _, far, far_end = site.wired()
+    port = site.port()
+    site.nginx(port, "return 200;", space=far)
+    far.filter("input", "ct state invalid drop")
+    site.agent.settle()
+    with tracked_at_most(4):
+        with near.inside():
+            for _ in range(4):
+                site.connect(far_end.v4, port)
+        ends(site.curl(far_end.v4, port, *GIVE_UP, space=near), TIMED_OUT)
+        yield finding("gave_up", "application", "conntrack_full", "proved", stage="connect",
+                      client=site.named("curl"), server="nginx",
+                      evidence={"server.drop_reason": "NETFILTER_DROP", "server.conntrack_drops": at_least(2)},
+                      timeline=["syn_sent@client", "dropped@server", "syn_sent_again@client", "closed@client"])
 
 
 # ---- the server's queues ----

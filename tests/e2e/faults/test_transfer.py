@@ -385,6 +385,44 @@ except OSError as error:
                   evidence={"server.drop_reason": "NETFILTER_DROP"})
 
 
+# A server in whose read() the kernel waits for a page of memory, and keeps the socket to itself meanwhile.
+READS_NOWHERE = """
+import ctypes, fcntl, mmap, platform, threading
+memory = mmap.mmap(-1, 65536)
+start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+faults = ctypes.CDLL(None).syscall({"x86_64": 323, "aarch64": 282}[platform.machine()], os.O_CLOEXEC)  # userfaultfd
+fcntl.ioctl(faults, 0xc018aa3f, struct.pack("QQQ", 0xaa, 0, 0))  # UFFDIO_API
+fcntl.ioctl(faults, 0xc020aa00, struct.pack("QQQQ", start, 65536, 1, 0))  # UFFDIO_REGISTER, of missing pages
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+connection, _ = listener.accept()
+connection.sendall(connection.recv(5, socket.MSG_WAITALL))
+threading.Thread(target=lambda: connection.recv_into(memory), daemon=True).start()
+sys.stdin.read()
+os._exit(0)
+"""
+
+
+@scenario("what comes while a call has the socket to itself does not fit into its backlog")
+def socket_backlog(site):
+    near, near_end, far, far_end = site.wired()
+    port = site.port()
+    site.serve(port, READS_NOWHERE, space=far)
+    near.ip("route", "replace", f"{far_end.v4}/32", "dev", near_end.device, "initcwnd", "1000")
+    client = greeted(site, near, far_end.v4, port, """
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+""" + GREETS + """
+for _ in range(600):
+    connection.sendall(b"x")
+    time.sleep(0.001)  # of another timestamp, so that they are not joined
+sys.stdin.read()
+""")
+    client.tell("go")
+    eventually(lambda: far.counters("TcpExt")["TCPBacklogDrop"] >= 10)
+    yield finding("stuck", "pending", "backlog_dropped", "proved", stage="transfer", stuck=1,
+                  client=site.named("client.py"), server=site.named("server.py"),
+                  evidence={"server.drop_reason": "SOCKET_BACKLOG", "server.socket_backlog_drops": at_least(10)})
+
+
 # ---- only what is small passes ----
 
 @scenario("a network that loses packets of more than 1000 bytes, and does not say so")

@@ -258,6 +258,10 @@ class Outcome:
         self.table, self.name, self.text = table.title, name, table.texts[name]
         self.state, self.detail, self.said, self.told, self.seconds = "not run", "", [], "", 0
 
+    def __str__(self):
+        said = self.told or self.detail.strip().rpartition("\n")[2]
+        return f"{self.name:<26}  {self.state:<13} {self.seconds:5.1f} s  {said}"
+
     def check(self):
         if self.state == "skipped":
             pytest.skip(self.detail)
@@ -313,6 +317,7 @@ class Table:
             except Exception:
                 outcome.state, outcome.detail = "not made", f"{outcome.detail}\n{traceback.format_exc()}"
         outcome.seconds = time.monotonic() - begun
+        print(outcome, flush=True)  # with -s as it goes: all of them take minutes
         return outcome
 
     def follow(self, site, outcome):

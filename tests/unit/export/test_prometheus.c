@@ -258,7 +258,7 @@ static void test_listeners(void **state)
 	assert_line(text, "hopscope_tcp_listen_overflows_total" NGINX "18");
 	assert_line(text, "hopscope_tcp_listen_syn_queue" NGINX "4");
 	assert_line(text, "hopscope_tcp_listen_accept_delay_seconds_count" NGINX "4");
-	assert_line(text, "hopscope_tcp_listen_accept_delay_seconds_sum" NGINX "6");
+	assert_line(text, "hopscope_tcp_listen_accept_delay_seconds_sum" NGINX "6.0");
 	assert_absent(text, "hopscope_tcp_listen_accept_delay_seconds_count{server=\"redis\"");
 	assert_line(text, "hopscope_tcp_listen_backlog{server=\"redis\",server_port=\"6382\","
 			  "address=\"::1\"} 0");
