@@ -307,8 +307,9 @@ static void say_schedule(char *text, const struct retries *retries, bool hangs)
 	size_t last = retries->count - 1;
 	double at = retries->at[last] - (retries->syn ? retries->at[0] : 0);
 	double wait = wait_of(retries, last);
-	bool grew = last > 1 && wait > 1.5 * wait_of(retries, last - 1);
-	bool even = last > 1 && !grew && retries->syn;
+	double before = last > 1 ? wait_of(retries, last - 1) : 0;
+	bool grew = wait > 1.5 * before && wait < 3 * before; /* else something else came between */
+	bool even = last > 1 && wait <= 1.5 * before && retries->syn;
 
 	if (grew) {
 		say(text, " Each wait is twice the last.");

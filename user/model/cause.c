@@ -149,8 +149,8 @@ static const struct {
 	},
 	[HS_CAUSE_POOL_EXHAUSTED] = {
 		"pool_exhausted",
-		"All connections of the client's pool are in use all the time.",
-		"Find what holds them (slow queries, transactions left open), then enlarge the pool.",
+		"All connections that the client keeps to this server are in use, and requests wait in it for one of them.",
+		"Find what holds them (slow queries: pending_request in the evidence), then enlarge the pool.",
 	},
 	[HS_CAUSE_SERVER_THINKING] = {
 		"server_thinking",

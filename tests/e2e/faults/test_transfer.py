@@ -4,8 +4,9 @@ import errno
 import signal
 import struct
 
+from kit import cgroup
 from kit.beyond import SYN, tcp_packet
-from kit.fault import TIMED_OUT, Table, at_least, finding
+from kit.fault import TIMED_OUT, Skip, Table, at_least, finding
 from kit.wait import eventually
 
 faults = Table("established, and nothing moves")
@@ -383,6 +384,31 @@ except OSError as error:
     assert client.wait() == errno.ETIMEDOUT
     yield finding("timed_out", "keepalive", "dropped_ingress", "proved", stage="transfer",
                   evidence={"server.drop_reason": "NETFILTER_DROP"})
+
+
+@scenario("the control group of the server has no memory left for what arrives, and nobody reads it")
+def memory(site):
+    group = cgroup.Cgroup("memory")
+    if not group.mounted:
+        raise Skip("no memory controller of control groups version 1 here: it alone limits that of TCP")
+    near, _, far, far_end = site.wired()
+    port = site.port()
+    script = site.script("server.py", f"""
+import socket, sys
+listener = socket.create_server(("0.0.0.0", {port}))
+connection, _ = listener.accept()
+connection.sendall(connection.recv(5, socket.MSG_WAITALL))
+sys.stdin.read()
+""")
+    with group:
+        group.write("memory.kmem.tcp.limit_in_bytes", 4096)
+        site.start(*group.prefix, *far.prefix, "/usr/bin/python3", script)
+        eventually(lambda: f":{port}" in far.run("ss", "-ltnH"))
+        client = greeted(site, near, far_end.v4, port, USER_TIMEOUT.replace("2500", "6000") + ASKS, 600_000)
+        client.tell("go")
+        assert client.wait() == errno.ETIMEDOUT
+        yield finding("timed_out", "user_timeout", "memory_pressure", "proved", stage="transfer",
+                      server=site.named("server.py"), evidence={"server.drop_reason": "PROTO_MEM"})
 
 
 # A server in whose read() the kernel waits for a page of memory, and keeps the socket to itself meanwhile.
