@@ -434,6 +434,9 @@ def answer_to_nobody(site):
 def nobody_listens(site):
     near, _, far, far_end = site.wired()
     port = site.port()
+    # Before 6.10 nothing tells of a reset without a socket: then the address is what shows that the server is here.
+    site.serve(site.port(), NEVER_ACCEPTS, space=far)
+    site.agent.settle()
     ends(site.curl(far_end.v4, port, "-v", space=near), REFUSED, "Connection refused")
     yield finding("refused", "peer", "no_listener", "proved", stage="connect", client=site.named("curl"),
                   timeline=["syn_sent@client", "reset_received@client", "ended"])
