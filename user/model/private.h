@@ -223,7 +223,7 @@ uint64_t hs_counters_read_ns(struct hs_model *model, uint32_t netns);
 uint64_t hs_counter_now(struct hs_model *model, uint32_t netns, enum hs_counter counter);
 void hs_counters_free_all(struct hs_model *model);
 
-/* verdict.c */
+/* A verdict, and what it is made from. */
 struct hs_verdict {
 	enum hs_reason reason; /* NONE: no failure */
 	enum hs_ended_by ended_by;
@@ -246,7 +246,16 @@ struct hs_case {
 	bool server_is_here;                    /* its address is one of this node */
 };
 
+/* case.c */
 void hs_case_make(struct hs_model *model, const struct hs_connection *connection, struct hs_case *c);
+/* How far a counter of that end's namespace has moved during the connection. */
+uint64_t hs_case_moved(const struct hs_case *c, enum hs_side side, enum hs_counter counter);
+void hs_case_ask_status(struct hs_case *c, enum hs_side side);
+bool hs_case_fds_exhausted(struct hs_case *c, enum hs_side side);
+/* Why packets of that side were dropped here; UNKNOWN: none were, or it hinders nobody. */
+enum hs_cause hs_case_cause_of_drops(const struct hs_case *c, enum hs_side side);
+
+/* verdict.c */
 struct hs_verdict hs_verdict_of_connect(struct hs_case *c);                       /* connection->reason is set */
 struct hs_verdict hs_verdict_of_close(struct hs_case *c, enum hs_side victim, uint8_t old_state);
 struct hs_verdict hs_verdict_of_stuck(struct hs_case *c);
@@ -255,6 +264,11 @@ struct hs_verdict hs_verdict_of_wait(struct hs_case *c);
 /* Before a SYN was made. local_port: that it was bound to, or 0. */
 struct hs_verdict hs_verdict_of_error(int error, uint16_t local_port);
 uint32_t hs_unread_bytes(const struct hs_end *end); /* without the FIN */
+
+/* evidence.c: of the latest connection of a finding */
+void hs_evidence_collect(struct hs_finding *finding, const struct hs_case *c);
+void hs_timeline_make(struct hs_finding *finding, const struct hs_case *c);
+void hs_evidence_of_error(struct hs_finding *finding, const struct hs_ev_error *event);
 
 /* finding.c */
 struct hs_verdict hs_finding_connect(struct hs_model *model, struct hs_connection *connection);
@@ -356,6 +370,11 @@ void hs_counted_forget(struct hs_model *model, struct hs_edge *edge);
 static inline bool hs_is_met(const struct hs_model *model, const struct hs_end *end)
 {
 	return end->here && !end->closed && !end->closer && end->pass == model->pass;
+}
+
+static inline bool hs_has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
 }
 
 static inline double hs_seconds(uint64_t from_ns, uint64_t to_ns)

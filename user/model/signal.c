@@ -106,7 +106,7 @@ static int error_of_icmp(const char *reason)
 		{ "ICMP_HOST_ISOLATED", ENONET },
 	};
 
-	if (strncmp(reason, "ICMP_", 5))
+	if (!hs_has_prefix(reason, "ICMP_"))
 		return 0;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (!strcmp(reason, codes[i].name))
