@@ -414,7 +414,7 @@ static void answered_by_icmp(void **state)
 	int fd;
 
 	(void)state;
-	watch("icmp");
+	watch("connection,icmp");
 	rule("output", "tcp dport 9 reject with icmpx port-unreachable");
 	syn_is_told(&v4, "ICMP_PORT_UNREACH", HS_DIRECTION_EGRESS);
 	rule("input", "tcp dport 9 reject with icmpx host-unreachable");

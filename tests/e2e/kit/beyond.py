@@ -94,6 +94,7 @@ class Tun:
         self.space, self.device = space, f"t{next(numbers)}"
         if not os.path.exists("/dev/net/tun"):
             subprocess.run(["modprobe", "tun"], check=True)
+            eventually(lambda: os.path.exists("/dev/net/tun"))  # another thread may be the one that loads it
         with space.inside():
             self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH22x", self.device.encode(), IFF_TUN | IFF_NO_PI))

@@ -271,13 +271,11 @@ class Outcome:
 class Table:
     def __init__(self, title, config="", at_once=AT_ONCE):
         self.title, self.config, self.at_once = title, config, at_once
-        self.scenarios, self.texts, self.alone, self.limits = {}, {}, set(), {}
+        self.scenarios, self.texts, self.alone = {}, {}, set()
 
-    def scenario(self, text, alone=False, limit=None):
-        """alone: not while others run. limit: why the right verdict is out of reach so far."""
+    def scenario(self, text, alone=False):
+        """alone: not while others run."""
         def add(function):
-            if limit:
-                self.limits[function.__name__] = pytest.mark.xfail(reason=limit, strict=True)
             self.scenarios[function.__name__], self.texts[function.__name__] = function, text
             if alone:
                 self.alone.add(function.__name__)
@@ -285,8 +283,7 @@ class Table:
         return add
 
     def test(self):
-        @pytest.mark.parametrize("name", [pytest.param(name, marks=self.limits.get(name, ()))
-                                          for name in self.scenarios])
+        @pytest.mark.parametrize("name", list(self.scenarios))
         def test_fault(name, outcomes):
             outcomes[name].check()
         return test_fault
