@@ -86,7 +86,7 @@ def still_connecting(site):
     space = site.near()
     host, port = site.beyond(space), site.port()
     client = site.curl(host.address, port, "--connect-timeout", 7, space=space)
-    eventually(lambda: net.retransmits(space) >= 3)
+    eventually(lambda: net.retransmits(space) >= 2)  # at 3 s before Linux 6.5, a third one at 7 s
     yield finding("stuck", "pending", "no_answer", "inferred", stage="connect", stuck=1,
                   timeline=["syn_sent@client", "syn_sent_again@client", "now"])
     ends(client, TIMED_OUT)
