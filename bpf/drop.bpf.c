@@ -168,7 +168,9 @@ static __always_inline bool hs_drop_may(struct hs_drop_window *window)
 	return false;
 }
 
-static __always_inline void hs_drop_send(const struct sk_buff *skb, void *location, const volatile char *reason,
+/* names: as many as mask + 1. */
+static __always_inline void hs_drop_send(const struct sk_buff *skb, void *location,
+					 const volatile char (*names)[HS_DROP_REASON_LEN], __u64 name, __u64 mask,
 					 bool ingress, const struct hs_segment_seen *seen,
 					 struct hs_drop_window *window)
 {
@@ -177,8 +179,10 @@ static __always_inline void hs_drop_send(const struct sk_buff *skb, void *locati
 	if (!drop)
 		return;
 	hs_segment_fill(drop, seen);
+	barrier_var(name);
+	name &= mask; /* for the verifier */
 	for (int i = 0; i < HS_DROP_REASON_LEN / 8; i++)
-		((__u64 *)drop->reason)[i] = ((const volatile __u64 *)reason)[i];
+		((__u64 *)drop->reason)[i] = ((const volatile __u64 *)names[name])[i];
 	drop->tuple.netns = hs_packet_netns(skb);
 	drop->location = (__u64)location;
 	drop->direction = ingress ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS;
@@ -196,15 +200,18 @@ int BPF_PROG(hs_drop, const struct sk_buff *skb, void *location, __u64 reason)
 	struct hs_segment_seen seen;
 	__u32 zero = 0;
 
-	if (reason >= HS_DROP_REASONS || !hs_drop_reasons[reason][0] || !hs_segment_read(&seen, skb))
+	if (reason >= HS_DROP_REASONS)
+		return 0;
+	barrier_var(reason);
+	reason &= HS_DROP_REASONS - 1; /* for the verifier of 6.1, which forgets the bound of what is put aside */
+	if (!hs_drop_reasons[reason][0] || !hs_segment_read(&seen, skb))
 		return 0;
 	window = bpf_map_lookup_elem(&hs_drop_windows, &zero);
 	if (!window || !hs_drop_may(window))
 		return 0;
-	barrier_var(reason);
-	reason &= HS_DROP_REASONS - 1; /* for the verifier */
 	/* A packet in the backlog has not been received yet: no device has been noted. */
-	hs_drop_send(skb, location, hs_drop_reasons[reason], skb->skb_iif || reason == hs_drop_backlog, &seen, window);
+	hs_drop_send(skb, location, hs_drop_reasons, reason, HS_DROP_REASONS - 1,
+		     skb->skb_iif || reason == hs_drop_backlog, &seen, window);
 	return 0;
 }
 
@@ -248,8 +255,6 @@ int BPF_PROG(hs_icmp, const struct sk_buff *skb, int type, int code)
 	window = bpf_map_lookup_elem(&hs_drop_windows, &zero);
 	if (!window || !hs_drop_may(window))
 		return 0;
-	barrier_var(number);
-	number &= HS_ICMP_CODES - 1; /* for the verifier */
-	hs_drop_send(skb, NULL, hs_icmp_codes[number], skb->skb_iif, &seen, window);
+	hs_drop_send(skb, NULL, hs_icmp_codes, number, HS_ICMP_CODES - 1, skb->skb_iif, &seen, window);
 	return 0;
 }

@@ -207,7 +207,7 @@ static void fail(struct hs_case *c, struct hs_connection *connection, const stru
 	hs_workload_unref(model, workload[HS_SERVER]);
 }
 
-#define REJECTED_NS (SECOND / 50)
+#define REJECTED_NS (SECOND / 5) /* sooner than anybody who tries two addresses gives up one */
 
 /* Its SYN was dropped by a rule, and an ICMP error came to some socket there inside a call: to this one, then. */
 static bool was_rejected(struct hs_model *model, const struct hs_connection *connection, const struct hs_sender *from)
