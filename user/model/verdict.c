@@ -526,10 +526,11 @@ struct hs_verdict hs_verdict_of_stuck(struct hs_case *c)
 		return verdict;
 	}
 	verdict.stage = stage_of(c);
+	/* A leak first: for what it has not read nobody waits any more. */
 	if (stuck_sending(c, HS_CLIENT, &verdict) || stuck_sending(c, HS_SERVER, &verdict) ||
-	    stuck_unaccepted(c, &verdict) || stuck_unread(c, HS_SERVER, &verdict) ||
-	    stuck_unread(c, HS_CLIENT, &verdict) || stuck_leaking(c, HS_CLIENT, &verdict) ||
-	    stuck_leaking(c, HS_SERVER, &verdict))
+	    stuck_unaccepted(c, &verdict) || stuck_leaking(c, HS_CLIENT, &verdict) ||
+	    stuck_leaking(c, HS_SERVER, &verdict) || stuck_unread(c, HS_SERVER, &verdict) ||
+	    stuck_unread(c, HS_CLIENT, &verdict))
 		return verdict;
 	if (hs_is_pooled_out(c->model, c->connection)) {
 		inferred(&verdict, HS_CAUSE_POOL_EXHAUSTED);
