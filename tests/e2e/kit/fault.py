@@ -314,7 +314,7 @@ class Table:
             except Exception:
                 outcome.state, outcome.detail = "not made", f"{outcome.detail}\n{traceback.format_exc()}"
         outcome.seconds = time.monotonic() - begun
-        print(outcome, flush=True)  # with -s as it goes: all of them take minutes
+        print(f"{outcome}\n", end="", flush=True)  # with -s as it goes: all of them take minutes
         return outcome
 
     def follow(self, site, outcome):
