@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TCP packets that this kernel drops, and its reason. kfree_skb fires for every packet that is not
+ * TCP packets that this kernel drops or answers by ICMP, and its reason. kfree_skb fires for every packet that is not
  * consumed, also where nothing went wrong (a reset has been read, a handshake's last ACK has made
  * its socket): the table of reasons is looked at first, and almost always that is all.
  */
@@ -28,7 +28,7 @@ struct hs_drop_window {
 	__u32 records, burst;
 };
 
-/* What was recorded and what was not, by CPU. Always there; written by hs_drop only. */
+/* What was recorded and what was not, by CPU. Always there; written here only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -168,23 +168,25 @@ static __always_inline bool hs_drop_may(struct hs_drop_window *window)
 	return false;
 }
 
-static __always_inline void hs_drop_send(const struct sk_buff *skb, void *location, __u64 reason,
-					 const struct hs_segment_seen *seen, struct hs_drop_window *window)
+/* names: as many as mask + 1. */
+static __always_inline void hs_drop_send(const struct sk_buff *skb, void *location,
+					 const volatile char (*names)[HS_DROP_REASON_LEN], __u64 name, __u64 mask,
+					 bool ingress, const struct hs_segment_seen *seen,
+					 struct hs_drop_window *window)
 {
 	struct hs_ev_drop *drop = hs_reserve(struct hs_ev_drop, HS_EV_DROP, HS_LOSS_RING_DROP);
 
 	if (!drop)
 		return;
 	hs_segment_fill(drop, seen);
-	barrier_var(reason);
-	reason &= HS_DROP_REASONS - 1; /* for the verifier */
+	barrier_var(name);
+	name &= mask; /* for the verifier */
 	for (int i = 0; i < HS_DROP_REASON_LEN / 8; i++)
-		((__u64 *)drop->reason)[i] = ((const volatile __u64 *)hs_drop_reasons[reason])[i];
+		((__u64 *)drop->reason)[i] = ((const volatile __u64 *)names[name])[i];
 	drop->tuple.netns = hs_packet_netns(skb);
 	drop->location = (__u64)location;
-	/* A packet in the backlog has not been received yet: no device has been noted. */
-	drop->direction = skb->skb_iif || reason == hs_drop_backlog ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS;
-	if (drop->direction == HS_DIRECTION_EGRESS)
+	drop->direction = ingress ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS;
+	if (!ingress)
 		drop->cookie = hs_packet_cookie(skb);
 	drop->burst = window->burst;
 	window->burst = 0;
@@ -198,10 +200,61 @@ int BPF_PROG(hs_drop, const struct sk_buff *skb, void *location, __u64 reason)
 	struct hs_segment_seen seen;
 	__u32 zero = 0;
 
-	if (reason >= HS_DROP_REASONS || !hs_drop_reasons[reason][0] || !hs_segment_read(&seen, skb))
+	if (reason >= HS_DROP_REASONS)
+		return 0;
+	barrier_var(reason);
+	reason &= HS_DROP_REASONS - 1; /* for the verifier of 6.1, which forgets the bound of what is put aside */
+	if (!hs_drop_reasons[reason][0] || !hs_segment_read(&seen, skb))
 		return 0;
 	window = bpf_map_lookup_elem(&hs_drop_windows, &zero);
-	if (window && hs_drop_may(window))
-		hs_drop_send(skb, location, reason, &seen, window);
+	if (!window || !hs_drop_may(window))
+		return 0;
+	/* A packet in the backlog has not been received yet: no device has been noted. */
+	hs_drop_send(skb, location, hs_drop_reasons, reason, HS_DROP_REASONS - 1,
+		     skb->skb_iif || reason == hs_drop_backlog, &seen, window);
+	return 0;
+}
+
+#define ICMP_DEST_UNREACH 3
+#define HS_ICMP_CODES 16
+
+/* Why the destination cannot be reached, as include/uapi/linux/icmp.h calls it. Not 4: that only tells an MTU. */
+static const char hs_icmp_codes[HS_ICMP_CODES][HS_DROP_REASON_LEN] __attribute__((aligned(8))) = {
+	[0] = "ICMP_NET_UNREACH",
+	[1] = "ICMP_HOST_UNREACH",
+	[2] = "ICMP_PROT_UNREACH",
+	[3] = "ICMP_PORT_UNREACH",
+	[5] = "ICMP_SR_FAILED",
+	[6] = "ICMP_NET_UNKNOWN",
+	[7] = "ICMP_HOST_UNKNOWN",
+	[8] = "ICMP_HOST_ISOLATED",
+	[9] = "ICMP_NET_ANO",
+	[10] = "ICMP_HOST_ANO",
+	[11] = "ICMP_NET_UNR_TOS",
+	[12] = "ICMP_HOST_UNR_TOS",
+	[13] = "ICMP_PKT_FILTERED",
+	[14] = "ICMP_PREC_VIOLATION",
+	[15] = "ICMP_PREC_CUTOFF",
+};
+
+/*
+ * The kernel here answers a TCP packet by ICMP: a rule that rejects, a router without a route. The sender's
+ * socket does not tell: while connect() holds it, the error is kept aside, where its application takes it away
+ * (sk_err_soft, tcp_v4_err() in net/ipv4/tcp_ipv4.c).
+ */
+SEC("tp_btf/icmp_send")
+int BPF_PROG(hs_icmp, const struct sk_buff *skb, int type, int code)
+{
+	struct hs_drop_window *window;
+	struct hs_segment_seen seen;
+	__u32 zero = 0, number = code;
+
+	if (type != ICMP_DEST_UNREACH || number >= HS_ICMP_CODES || !hs_icmp_codes[number][0] ||
+	    !hs_segment_read(&seen, skb))
+		return 0;
+	window = bpf_map_lookup_elem(&hs_drop_windows, &zero);
+	if (!window || !hs_drop_may(window))
+		return 0;
+	hs_drop_send(skb, NULL, hs_icmp_codes, number, HS_ICMP_CODES - 1, skb->skb_iif, &seen, window);
 	return 0;
 }

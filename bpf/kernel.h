@@ -168,7 +168,7 @@ struct tcp_sock {
 	__u32 rcv_nxt, copied_seq, snd_nxt, snd_una, write_seq;
 	__u32 lsndtime, rcv_tstamp; /* tcp_jiffies32 */
 	__u32 snd_wnd, rcv_wnd;
-	__u32 mss_cache;
+	__u32 mss_cache, delivered;
 	__u32 srtt_us;  /* eighths */
 	__u32 mdev_us;  /* quarters */
 	struct minmax rtt_min;

@@ -338,6 +338,7 @@ static __always_inline void hs_tcp_fill(struct hs_tcp *tcp, const struct tcp_soc
 	tcp->user_timeout_ms = icsk->icsk_user_timeout;
 	tcp->packets_out = tp->packets_out;
 	tcp->lost_out = tp->lost_out;
+	tcp->delivered = tp->delivered;
 	tcp->error = sk->sk_err;
 	tcp->soft_error = sk->sk_err_soft;
 	tcp->ca_state = BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state);

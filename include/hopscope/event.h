@@ -32,7 +32,7 @@ enum hs_event_kind {
 	HS_EV_CONNECT_ERROR = 8, /* struct hs_ev_error: connect() failed before a SYN was made */
 	HS_EV_PASS = 9,       /* struct hs_ev_pass: a snapshot pass began or ended (made in userspace) */
 	HS_EV_LOSS = 10,      /* struct hs_ev_loss: the loss counters as they stand (made in userspace) */
-	HS_EV_DROP = 11,      /* struct hs_ev_drop: the kernel here dropped a TCP packet, and says why */
+	HS_EV_DROP = 11,      /* struct hs_ev_drop: the kernel here dropped a TCP packet, or answered it by ICMP, and says why */
 	HS_EV_COUNTERS = 12,  /* struct hs_ev_counters: of a network namespace (made in userspace) */
 	HS_EV_STATUS = 13,    /* struct hs_ev_status: what a process is doing (made in userspace) */
 	HS_EV_ADDRESS = 14,   /* struct hs_ev_address: an address of this node (made in userspace) */
@@ -128,7 +128,7 @@ struct hs_tcp {
 	__u8 resets_received, resets_sent; /* saturating */
 	__u8 fin; /* enum hs_fin bits */
 	__u8 pending_timer; /* icsk_pending: 1 retransmit, 3 zero-window probe, 5 TLP, 6 reordering */
-	__u32 pad;
+	__u32 delivered;    /* segments that the other end acknowledged; 0: not known, in older recordings */
 };
 
 enum hs_fin {
@@ -217,8 +217,12 @@ enum hs_direction {
 struct hs_ev_drop {
 	struct hs_event event;
 	struct hs_tuple tuple; /* local: the sender's address and port; netns: where it was dropped */
-	char reason[HS_DROP_REASON_LEN]; /* enum skb_drop_reason by name: "NETFILTER_DROP"; cut, always ended by NUL */
-	__u64 location;  /* address of the kernel code that dropped it */
+	/*
+	 * enum skb_drop_reason by name: "NETFILTER_DROP"; cut, always ended by NUL. "ICMP_PORT_UNREACH" and other
+	 * codes by name: that was answered; the drop itself follows.
+	 */
+	char reason[HS_DROP_REASON_LEN];
+	__u64 location;  /* address of the kernel code that dropped it; 0: answered by ICMP */
 	__u64 cookie;    /* of the socket that sent it; 0: not known */
 	__u32 length;    /* bytes of payload */
 	__u32 burst;     /* drops on this CPU since its last record that were not recorded, being too many */
@@ -247,6 +251,7 @@ enum hs_counter {
 	HS_COUNTER_CONNTRACK_ENTRIES,   /* a gauge: connections tracked */
 	HS_COUNTER_CONNTRACK_MAX,       /* a gauge: nf_conntrack_max; 0: not known */
 	HS_COUNTER_CPU_BACKLOG_DROPS,   /* of the node: softnet_stat, packets dropped */
+	HS_COUNTER_LOCKED_ICMPS,        /* TcpExt LockDroppedIcmps: ICMP errors while a call of the application ran */
 	HS_COUNTER_MAX,
 };
 
@@ -256,6 +261,8 @@ struct hs_ev_counters {
 	__u32 pad;
 	__u64 count[HS_COUNTER_MAX];
 };
+/* Recordings from before there were more. */
+#define HS_EV_COUNTERS_SIZE __builtin_offsetof(struct hs_ev_counters, count[HS_COUNTER_LOCKED_ICMPS])
 
 struct hs_ev_address {
 	struct hs_event event;

@@ -408,6 +408,26 @@ static void only_tcp(void **state)
 	syn_is_told(&v4, "NETFILTER_DROP", HS_DIRECTION_EGRESS);
 }
 
+/* What is answered by ICMP is told with the code, whichever hook rejects; what is dropped in silence is not. */
+static void answered_by_icmp(void **state)
+{
+	int fd;
+
+	(void)state;
+	watch("connection,icmp");
+	rule("output", "tcp dport 9 reject with icmpx port-unreachable");
+	syn_is_told(&v4, "ICMP_PORT_UNREACH", HS_DIRECTION_EGRESS);
+	rule("input", "tcp dport 9 reject with icmpx host-unreachable");
+	syn_is_told(&v4, "ICMP_HOST_UNREACH", HS_DIRECTION_INGRESS);
+	rule("input", "tcp dport 9 reject with icmpx admin-prohibited");
+	syn_is_told(&v4, "ICMP_PKT_FILTERED", HS_DIRECTION_INGRESS);
+	rule("input", "tcp dport 9 drop");
+	fd = send_syn(&v4, PORT);
+	settle();
+	assert_int_equal(record_count(HS_EV_DROP), 3);
+	close(fd);
+}
+
 /* What goes as it should is freed too, and no drop: closes, resets, refusals. */
 static void nothing_is_lost(void **state)
 {
@@ -416,7 +436,7 @@ static void nothing_is_lost(void **state)
 	uint16_t port;
 
 	(void)state;
-	watch("connection,drop");
+	watch("connection,drop,icmp");
 	listener = listen_on(&v4, &port, 4);
 	for (int i = 0; i < 20; i++) {
 		int client = connect_to(&v4, port), server = accept_from(listener);
@@ -500,6 +520,7 @@ int main(void)
 		cmocka_unit_test_teardown(overflow, lift_rules),
 		cmocka_unit_test_teardown(old_timestamp, lift_rules),
 		cmocka_unit_test_teardown(only_tcp, lift_rules),
+		cmocka_unit_test_teardown(answered_by_icmp, lift_rules),
 		cmocka_unit_test_teardown(nothing_is_lost, lift_rules),
 		cmocka_unit_test_teardown(burst, lift_rules),
 	};

@@ -18,6 +18,7 @@ LOST = {
     "reset_sent": "resets sent",
     "socket_error": "no error events",
     "drop": "drops on this node",
+    "icmp": "looks like a cancelled connect",
     "payload": "connections only: no requests",
     "read": "queue and service times",
     "snapshot": "only connections opened after the agent",

@@ -243,6 +243,12 @@ static bool is_cut(const struct hs_event *event)
 	return event->kind == HS_EV_PROCESS && process->args_len >= HS_ARGS_LEN - 1;
 }
 
+/* listen(), in a namespace that may be new: what moves there before the next pass is to be seen to have moved. */
+static bool is_listening(const struct hs_event *event)
+{
+	return event->kind == HS_EV_LISTENER && ((const struct hs_ev_socket *)event)->phase == HS_PHASE_OPEN;
+}
+
 static void on_record(void *arg, const struct hs_event *event)
 {
 	struct hs_engine *engine = arg;
@@ -250,6 +256,8 @@ static void on_record(void *arg, const struct hs_event *event)
 
 	if (!is_cut(event) || !feed_from_procfs(engine, pid, event->time_ns))
 		feed(engine, event);
+	if (is_listening(event))
+		feed_namespaces(engine, hs_monotonic_ns(), false);
 }
 
 /* ---- turns ---- */

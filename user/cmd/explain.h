@@ -43,6 +43,9 @@ void hs_explain_detail(FILE *out, const json_t *finding, int64_t now,
 /* A moment of the timeline in plain words: "SYN sent again (retry 2)". */
 void hs_explain_moment(const json_t *finding, const json_t *moment, char text[HS_EXPLAIN_LEN]);
 
+/* What to do, with the address and port that it is about in the commands. */
+void hs_explain_remedy(const json_t *finding, char text[HS_EXPLAIN_LEN]);
+
 /* The kernel's timer, as the retries in the timeline show it; "" without retries. */
 void hs_explain_timer(const json_t *finding, char text[HS_EXPLAIN_LEN]);
 

@@ -569,6 +569,7 @@ void hs_explain_detail(FILE *out, const json_t *finding, int64_t now,
 		       const struct hs_screen *screen)
 {
 	const struct page page = page_of(out, screen);
+	char remedy[HS_EXPLAIN_LEN];
 
 	put_headline(&page, finding, "  ");
 	put_prose(&page, HS_PLAIN, 0, 0, hs_doc_text(finding, "summary"));
@@ -580,9 +581,10 @@ void hs_explain_detail(FILE *out, const json_t *finding, int64_t now,
 	put_timeline(&page, finding);
 	put_sockets(&page, finding);
 	put_evidence(&page, finding);
-	if (*hs_doc_text(finding, "remedy")) {
+	hs_explain_remedy(finding, remedy);
+	if (*remedy) {
 		put_title(&page, "What to do");
 		fputs("  ", out);
-		put_prose(&page, HS_PLAIN, 2, 2, hs_doc_text(finding, "remedy"));
+		put_prose(&page, HS_PLAIN, 2, 2, remedy);
 	}
 }

@@ -75,6 +75,12 @@ static void say_dropped(char *text, const json_t *finding, const json_t *moment)
 		say(text, " by %.64s", hs_doc_text(moment, "text"));
 }
 
+static void say_icmp(char *text, const json_t *finding, const json_t *moment)
+{
+	(void)finding;
+	say(text, "answered from here by %.64s", hs_doc_text(moment, "text"));
+}
+
 static void say_reset_sent(char *text, const json_t *finding, const json_t *moment)
 {
 	(void)finding;
@@ -155,6 +161,7 @@ static const struct {
 	{ "accepted", "accept() returned it", NULL },
 	{ "sent_again", NULL, say_sent_again },
 	{ "dropped", NULL, say_dropped },
+	{ "icmp_sent", NULL, say_icmp },
 	{ "reset_sent", NULL, say_reset_sent },
 	{ "reset_received", "reset received", NULL },
 	{ "error", NULL, say_error },
@@ -181,6 +188,42 @@ void hs_explain_moment(const json_t *finding, const json_t *moment, char text[HS
 	say(text, "%.64s", *event ? event : "?");
 	if (*hs_doc_text(moment, "text"))
 		say(text, ": %.64s", hs_doc_text(moment, "text"));
+}
+
+/* The length of the word in capitals that text begins with. */
+static size_t capitals(const char *text)
+{
+	return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+}
+
+/* What stands for this word of a remedy; "" where the finding does not know. */
+static void say_place(char place[HS_EXPLAIN_LEN], const json_t *finding, const char *word, size_t length)
+{
+	const json_t *server = hs_doc_at(finding, "server"), *client = hs_doc_at(finding, "client");
+
+	*place = '\0';
+	if (length == strlen("ADDRESS") && !memcmp(word, "ADDRESS", length))
+		say(place, "%.64s", hs_doc_text(server, "address"));
+	else if (length == strlen("CLIENT") && !memcmp(word, "CLIENT", length))
+		say(place, "%.64s", hs_doc_text(client, "address"));
+	else if (length == strlen("PORT") && !memcmp(word, "PORT", length) && hs_doc_number(server, "port") > 0)
+		say(place, "%.0f", hs_doc_number(server, "port"));
+}
+
+void hs_explain_remedy(const json_t *finding, char text[HS_EXPLAIN_LEN])
+{
+	const char *remedy = hs_doc_text(finding, "remedy");
+	char place[HS_EXPLAIN_LEN];
+
+	*text = '\0';
+	while (*remedy) {
+		size_t length = capitals(remedy);
+
+		say_place(place, finding, remedy, length);
+		length += !length;
+		say(text, "%.*s", *place ? (int)strlen(place) : (int)length, *place ? place : remedy);
+		remedy += length;
+	}
 }
 
 /* When the timer fired, in seconds since the beginning, and which retry the last one was. */
@@ -264,8 +307,9 @@ static void say_schedule(char *text, const struct retries *retries, bool hangs)
 	size_t last = retries->count - 1;
 	double at = retries->at[last] - (retries->syn ? retries->at[0] : 0);
 	double wait = wait_of(retries, last);
-	bool grew = last > 1 && wait > 1.5 * wait_of(retries, last - 1);
-	bool even = last > 1 && !grew && retries->syn;
+	double before = last > 1 ? wait_of(retries, last - 1) : 0;
+	bool grew = wait > 1.5 * before && wait < 3 * before; /* else something else came between */
+	bool even = last > 1 && wait <= 1.5 * before && retries->syn;
 
 	if (grew) {
 		say(text, " Each wait is twice the last.");

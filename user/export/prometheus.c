@@ -38,6 +38,8 @@ static const struct hs_family families[] = {
 	{ "hopscope_tcp_connection_failures", &counter, NULL,
 	  "Established connections that failed, by what the application got.", hs_write_failures,
 	  EDGE(connection_failures) },
+	{ "hopscope_tcp_stage_failures", &counter, NULL,
+	  "Both, by how far the connection had come.", hs_write_stage_failures, EDGE(failures) },
 	{ "hopscope_tcp_connect_duration_seconds", &histogram, "seconds",
 	  "From the SYN to the established connection.", hs_write_histograms,
 	  EDGE_HISTOGRAM(connect_duration, hs_buckets_handshake) },
@@ -127,6 +129,9 @@ static const struct hs_family families[] = {
 	{ "hopscope_tcp_listen_overflows", &counter, NULL,
 	  "Handshakes the listener dropped because its accept queue was full.", hs_write_numbers,
 	  LISTEN(overflows) },
+	{ "hopscope_tcp_listen_accept_delay_seconds", &histogram, "seconds",
+	  "From the established connection to accept(), of all clients.", hs_write_histograms,
+	  HS_SERIES_LISTENERS, offsetof(struct hs_listen, accept_delay), &hs_buckets_handshake },
 	{ "hopscope_tcp_listen_syn_queue", &gauge, NULL, "Handshakes under way at the listener.",
 	  hs_write_numbers, LISTEN(syn_queue) },
 

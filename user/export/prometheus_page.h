@@ -22,6 +22,7 @@ struct hs_series_set {
 /* Listeners with the same labels: workers that share a port are one series, summed. */
 struct hs_listen {
 	uint64_t backlog, backlog_limit, syn_queue, drops, overflows;
+	struct hs_histogram accept_delay;
 };
 
 /* Of ourselves, NaN where it is not known. */
@@ -108,6 +109,7 @@ void hs_write_reals(const struct hs_page *page,
 void hs_write_histograms(const struct hs_page *page, const struct hs_family *family);
 /* … and those with labels of their own. */
 void hs_write_failures(const struct hs_page *page, const struct hs_family *family);
+void hs_write_stage_failures(const struct hs_page *page, const struct hs_family *family);
 void hs_write_stuck(const struct hs_page *page, const struct hs_family *family);
 void hs_write_retransmits(const struct hs_page *page, const struct hs_family *family);
 void hs_write_resets(const struct hs_page *page, const struct hs_family *family);

@@ -150,6 +150,41 @@ void hs_write_failures(const struct hs_page *page, const struct hs_family *famil
 	}
 }
 
+static uint64_t failures_at(const struct hs_failures *failures, enum hs_finding_stage stage, enum hs_cause cause)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < failures->count; i++)
+		if (failures->kinds[i].cause == cause)
+			sum += failures->kinds[i].at[stage];
+	return sum;
+}
+
+/* Both lists of an edge, whatever the application got. */
+void hs_write_stage_failures(const struct hs_page *page, const struct hs_family *family)
+{
+	const struct hs_series_set *set = &page->sets[family->of];
+	char extra[EXTRA_LEN];
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct hs_edge *edge = set->series[i].item;
+
+		if (!edge->failures.count && !edge->connection_failures.count)
+			continue;
+		for (int at = 0; at < HS_STAGE_MAX * HS_CAUSE_MAX; at++) {
+			enum hs_finding_stage stage = at / HS_CAUSE_MAX;
+			enum hs_cause cause = at % HS_CAUSE_MAX;
+			uint64_t count = failures_at(&edge->failures, stage, cause) +
+				failures_at(&edge->connection_failures, stage, cause);
+
+			snprintf(extra, sizeof(extra), "stage=\"%s\",cause=\"%s\"", hs_stage_name(stage),
+				 hs_cause_name(cause));
+			if (count)
+				hs_put_number(page, family, &set->series[i], extra, count);
+		}
+	}
+}
+
 /* Of edges to DNS servers: the others never have any. */
 void hs_write_lookups(const struct hs_page *page, const struct hs_family *family)
 {

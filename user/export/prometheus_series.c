@@ -85,6 +85,7 @@ static void listen_add(struct hs_listen *sum, const struct hs_listener *listener
 	sum->syn_queue += listener->syn_queue;
 	sum->drops += listener->drops;
 	sum->overflows += listener->overflows;
+	hs_histogram_join(&sum->accept_delay, &listener->accept_delay);
 }
 
 /* Sockets with the same labels become one series: their items are struct hs_listen from here on. */

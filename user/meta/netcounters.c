@@ -43,6 +43,7 @@ static const struct source tcp_ext[] = {
 	{ "TCPAbortOnClose", HS_COUNTER_ABORT_ON_DATA },
 	{ "TCPAbortOnData", HS_COUNTER_ABORT_ON_LINGER },
 	{ "TCPRetransFail", HS_COUNTER_RETRANSMIT_FAILS },
+	{ "LockDroppedIcmps", HS_COUNTER_LOCKED_ICMPS },
 	{ NULL, HS_COUNTER_MAX },
 };
 

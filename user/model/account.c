@@ -194,7 +194,9 @@ static void account_end(struct hs_model *model, struct hs_connection *connection
 	if (connection->reason == HS_REASON_CANCELLED) {
 		edge->cancelled++;
 	} else if (connection->reason) {
-		hs_failures_add(model, &edge->failures, connection->reason, hs_finding_connect(model, connection));
+		struct hs_verdict verdict = hs_finding_connect(model, connection);
+
+		hs_failures_add(model, &edge->failures, &verdict);
 	} else if (connection->established) {
 		edge->closes++;
 		if (connection->start_ns)

@@ -149,8 +149,8 @@ static const struct {
 	},
 	[HS_CAUSE_POOL_EXHAUSTED] = {
 		"pool_exhausted",
-		"All connections of the client's pool are in use all the time.",
-		"Find what holds them (slow queries, transactions left open), then enlarge the pool.",
+		"All connections that the client keeps to this server are in use, and requests wait in it for one of them.",
+		"Find what holds them (slow queries: pending_request in the evidence), then enlarge the pool.",
 	},
 	[HS_CAUSE_SERVER_THINKING] = {
 		"server_thinking",
@@ -199,6 +199,7 @@ static const char *const moments[HS_MOMENT_MAX] = {
 	[HS_MOMENT_ACCEPTED] = "accepted",
 	[HS_MOMENT_SENT_AGAIN] = "sent_again",
 	[HS_MOMENT_DROPPED] = "dropped",
+	[HS_MOMENT_ICMP_SENT] = "icmp_sent",
 	[HS_MOMENT_RESET_SENT] = "reset_sent",
 	[HS_MOMENT_RESET_RECEIVED] = "reset_received",
 	[HS_MOMENT_ERROR] = "error",

@@ -461,8 +461,8 @@ static void closed(struct hs_model *model, struct hs_connection *connection, enu
 	if (side == HS_CLIENT && event->socket.old_state == SYN_SENT)
 		connection->reason = hs_reason_of_close(event->tcp.error,
 							event->tcp.retransmits || event->tcp.total_retrans);
-	if (connection->reason == HS_REASON_CANCELLED)
-		connection->reason = hs_reason_unseen(model, connection);
+	if (connection->reason == HS_REASON_CANCELLED && (connection->error = hs_error_unseen(model, connection)))
+		connection->reason = hs_reason_of_error(connection->error);
 	if (!connection->reason && connection->established)
 		hs_finding_close(model, connection, side, event->socket.old_state);
 	log_close(model, connection, side);

@@ -66,23 +66,23 @@ static struct hs_log_entry *log_socket(struct hs_model *model, enum hs_log_type 
 
 int hs_connect_error_feed(struct hs_model *model, const struct hs_ev_error *event)
 {
-	enum hs_reason reason = hs_reason_of_error(event->error);
 	enum hs_side side = HS_CLIENT, other = HS_SERVER;
 	struct hs_workload *workload[HS_SIDES];
+	struct hs_verdict verdict;
 	struct hs_log_entry *entry;
 
 	if (is_own(model, &event->socket, side))
 		return 0;
 	ends_of(model, &event->socket, side, workload);
+	verdict = hs_finding_error(model, event, workload);
 	hs_failures_add(model, &hs_edge_get(model, workload[HS_CLIENT], workload[HS_SERVER],
-					    event->socket.tuple.remote_port)->failures,
-			reason, hs_finding_error(model, event, workload));
+					    event->socket.tuple.remote_port)->failures, &verdict);
 	entry = hs_log_add(model, HS_LOG_FAILURE, event->socket.event.time_ns);
 	hs_log_end(model, &entry->end[side], event->socket.tuple.local, event->socket.tuple.local_port,
 		   event->socket.pid, event->socket.tuple.netns, workload[side]);
 	hs_log_end(model, &entry->end[other], event->socket.tuple.remote, event->socket.tuple.remote_port, 0, 0,
 		   workload[other]);
-	entry->reason = reason;
+	entry->reason = verdict.reason;
 	entry->error = event->error;
 	entry->duration_ns = event->duration_ns;
 	return 0;

@@ -19,14 +19,14 @@ uint64_t hs_failures_total(const struct hs_failures *failures)
 	return hs_failures_of(failures, HS_REASON_NONE);
 }
 
-void hs_failures_add(struct hs_model *model, struct hs_failures *failures, enum hs_reason reason,
-		     enum hs_cause cause)
+void hs_failures_add(struct hs_model *model, struct hs_failures *failures, const struct hs_verdict *verdict)
 {
 	struct hs_failure_count *kinds = failures->kinds;
 
 	for (size_t i = 0; i < failures->count; i++) {
-		if (kinds[i].reason == reason && kinds[i].cause == cause) {
+		if (kinds[i].reason == verdict->reason && kinds[i].cause == verdict->cause) {
 			kinds[i].count++;
+			kinds[i].at[verdict->stage]++;
 			return;
 		}
 	}
@@ -36,5 +36,7 @@ void hs_failures_add(struct hs_model *model, struct hs_failures *failures, enum 
 		return;
 	}
 	failures->kinds = kinds;
-	kinds[failures->count++] = (struct hs_failure_count){ reason, cause, 1 };
+	kinds += failures->count++;
+	*kinds = (struct hs_failure_count){ verdict->reason, verdict->cause, 1, {} };
+	kinds->at[verdict->stage] = 1;
 }

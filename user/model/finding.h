@@ -30,14 +30,6 @@ enum hs_confidence {
 	HS_CONFIDENCE_PROVED,   /* the deciding signal itself was seen */
 };
 
-/* How far the connection had come. */
-enum hs_finding_stage {
-	HS_STAGE_CONNECT,  /* SYN to SYN-ACK */
-	HS_STAGE_ACCEPT,   /* established to accept() */
-	HS_STAGE_TRANSFER, /* accepted, or its server is not on this node */
-	HS_STAGE_MAX,
-};
-
 /* The words for metrics and JSON: "syn_retries", "proved", "connect", "accept_queue_full" … */
 const char *hs_ended_by_name(enum hs_ended_by ended_by);
 const char *hs_confidence_name(enum hs_confidence confidence);
@@ -73,6 +65,7 @@ enum hs_moment_type {
 	HS_MOMENT_ACCEPTED,
 	HS_MOMENT_SENT_AGAIN,         /* text: "rto", "tail_loss_probe" …; number: attempt */
 	HS_MOMENT_DROPPED,            /* text: the kernel's reason */
+	HS_MOMENT_ICMP_SENT,          /* text: the code by which this node answered */
 	HS_MOMENT_RESET_SENT,         /* text: the kernel's reason, where it says */
 	HS_MOMENT_RESET_RECEIVED,
 	HS_MOMENT_ERROR,              /* number: errno */

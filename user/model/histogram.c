@@ -56,6 +56,13 @@ void hs_histogram_add(struct hs_histogram *histogram, const struct hs_buckets *b
 	histogram->sum += value;
 }
 
+void hs_histogram_join(struct hs_histogram *histogram, const struct hs_histogram *other)
+{
+	for (unsigned i = 0; i <= HS_HISTOGRAM_BUCKETS; i++)
+		histogram->count[i] += other->count[i];
+	histogram->sum += other->sum;
+}
+
 uint64_t hs_histogram_total(const struct hs_histogram *histogram)
 {
 	uint64_t total = 0;

@@ -28,6 +28,8 @@ struct hs_histogram {
 };
 
 void hs_histogram_add(struct hs_histogram *histogram, const struct hs_buckets *buckets, double value);
+/* Adds what another one of the same buckets has. */
+void hs_histogram_join(struct hs_histogram *histogram, const struct hs_histogram *other);
 uint64_t hs_histogram_total(const struct hs_histogram *histogram);
 
 /*

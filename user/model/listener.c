@@ -118,6 +118,8 @@ static void meet_holder(struct hs_model *model, struct hs_listener *listener, co
 		listener->owner_pass = model->pass;
 	else if (!listener->pid || listener->owner_pass + 1 < model->pass)
 		own(model, listener, socket->pid, socket->tid);
+	else
+		listener->worker_pid = socket->pid;
 	listener->pass = model->pass;
 	listener->met_ns = socket->event.time_ns;
 }

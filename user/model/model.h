@@ -157,11 +157,20 @@ enum hs_cause {
 	HS_CAUSE_MAX,
 };
 
+/* How far a connection had come when it failed. */
+enum hs_finding_stage {
+	HS_STAGE_CONNECT,  /* SYN to SYN-ACK */
+	HS_STAGE_ACCEPT,   /* established to accept() */
+	HS_STAGE_TRANSFER, /* accepted, or its server is not on this node */
+	HS_STAGE_MAX,
+};
+
 /* Failures of one kind on an edge. */
 struct hs_failure_count {
 	enum hs_reason reason;
 	enum hs_cause cause;
 	uint64_t count;
+	uint64_t at[HS_STAGE_MAX]; /* of these, by stage */
 };
 
 /* A short list without duplicates, made as kinds show: most edges have none. */
@@ -315,6 +324,8 @@ struct hs_connection {
 	uint64_t log_number; /* of its last entry in the log; 0: none */
 	uint64_t stuck_ns;  /* since when it seems to hang; 0: it does not */
 	uint32_t stuck_id;  /* of the finding that counts it while it hangs; 0: none */
+	uint32_t pool_pass; /* the last pass that found its client's pool used up, with … */
+	uint32_t pool_connections, pool_waiting; /* requests that wait for one of these connections */
 	bool failed;        /* told as a failure */
 	bool waited;        /* its client closed without an answer: what its server does then will tell */
 	enum { HS_LIST_NONE, HS_LIST_UNSETTLED, HS_LIST_LINGERING, HS_LIST_DONE } list;
@@ -343,6 +354,7 @@ struct hs_listener {
 	/* private to the model */
 	uint64_t met_ns;
 	uint32_t drops_raw, owner_pass, pass;
+	uint32_t worker_pid;    /* another process that holds it, met last */
 	uint32_t synack_raw;
 	struct hs_listener *same_port;
 	UT_hash_handle hh;      /* by cookie */

@@ -41,6 +41,8 @@ struct hs_sender {
 	uint32_t resets_sent, resets_received;
 	int reset_reason;            /* enum sk_rst_reason of the last one sent, -1 not told */
 	int send_error;              /* errno of the last retransmission that could not be sent */
+	int icmp_error;              /* errno of the last ICMP by which this node answered it */
+	char icmp[HS_DROP_REASON_LEN]; /* … by name */
 };
 
 struct hs_signals {
@@ -150,8 +152,8 @@ void hs_edge_tick(struct hs_model *model);
 void hs_edge_free_all(struct hs_model *model);
 
 /* failures.c */
-void hs_failures_add(struct hs_model *model, struct hs_failures *failures, enum hs_reason reason,
-		     enum hs_cause cause);
+struct hs_verdict;
+void hs_failures_add(struct hs_model *model, struct hs_failures *failures, const struct hs_verdict *verdict);
 
 /* listener.c */
 int hs_listener_feed(struct hs_model *model, const struct hs_ev_listener *event);
@@ -216,10 +218,12 @@ void hs_signals_free_all(struct hs_model *model);
 void hs_counters_feed(struct hs_model *model, const struct hs_ev_counters *event);
 /* By how much it has grown from just before since_ns to its latest sample. */
 uint64_t hs_counter_moved(struct hs_model *model, uint32_t netns, enum hs_counter counter, uint64_t since_ns);
+/* When they were read last; 0: never. */
+uint64_t hs_counters_read_ns(struct hs_model *model, uint32_t netns);
 uint64_t hs_counter_now(struct hs_model *model, uint32_t netns, enum hs_counter counter);
 void hs_counters_free_all(struct hs_model *model);
 
-/* verdict.c */
+/* A verdict, and what it is made from. */
 struct hs_verdict {
 	enum hs_reason reason; /* NONE: no failure */
 	enum hs_ended_by ended_by;
@@ -242,7 +246,16 @@ struct hs_case {
 	bool server_is_here;                    /* its address is one of this node */
 };
 
+/* case.c */
 void hs_case_make(struct hs_model *model, const struct hs_connection *connection, struct hs_case *c);
+/* How far a counter of that end's namespace has moved during the connection. */
+uint64_t hs_case_moved(const struct hs_case *c, enum hs_side side, enum hs_counter counter);
+void hs_case_ask_status(struct hs_case *c, enum hs_side side);
+bool hs_case_fds_exhausted(struct hs_case *c, enum hs_side side);
+/* Why packets of that side were dropped here; UNKNOWN: none were, or it hinders nobody. */
+enum hs_cause hs_case_cause_of_drops(const struct hs_case *c, enum hs_side side);
+
+/* verdict.c */
 struct hs_verdict hs_verdict_of_connect(struct hs_case *c);                       /* connection->reason is set */
 struct hs_verdict hs_verdict_of_close(struct hs_case *c, enum hs_side victim, uint8_t old_state);
 struct hs_verdict hs_verdict_of_stuck(struct hs_case *c);
@@ -252,22 +265,34 @@ struct hs_verdict hs_verdict_of_wait(struct hs_case *c);
 struct hs_verdict hs_verdict_of_error(int error, uint16_t local_port);
 uint32_t hs_unread_bytes(const struct hs_end *end); /* without the FIN */
 
+/* evidence.c: of the latest connection of a finding */
+void hs_evidence_collect(struct hs_finding *finding, const struct hs_case *c);
+void hs_timeline_make(struct hs_finding *finding, const struct hs_case *c);
+void hs_evidence_of_error(struct hs_finding *finding, const struct hs_ev_error *event);
+
 /* finding.c */
-enum hs_cause hs_finding_connect(struct hs_model *model, struct hs_connection *connection);
+struct hs_verdict hs_finding_connect(struct hs_model *model, struct hs_connection *connection);
 void hs_finding_close(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
 		      uint8_t old_state);
 /* Its application has closed that end while it hung. */
 void hs_finding_abandoned(struct hs_model *model, struct hs_connection *connection, enum hs_side side);
 /* A moment after the client closed without an answer. */
 void hs_finding_waited(struct hs_model *model, struct hs_connection *connection);
-/* Of a connect that closed at once without an error: one that only the application got to see? Else CANCELLED. */
-enum hs_reason hs_reason_unseen(struct hs_model *model, const struct hs_connection *connection);
-enum hs_cause hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
-			       struct hs_workload *workload[HS_SIDES]);
+/* Of a connect that closed at once without an error: the errno that only the application got to see, or 0. */
+int hs_error_unseen(struct hs_model *model, const struct hs_connection *connection);
+struct hs_verdict hs_finding_error(struct hs_model *model, const struct hs_ev_error *event,
+				   struct hs_workload *workload[HS_SIDES]);
 /* Look at all live connections: which hang? After every pass. */
 void hs_finding_pass_end(struct hs_model *model);
 void hs_status_feed(struct hs_model *model, const struct hs_ev_status *event);
 void hs_finding_free_all(struct hs_model *model);
+
+/* pool.c: after a pass, mark the connections of pools that are used up. */
+void hs_pools_look(struct hs_model *model);
+static inline bool hs_is_pooled_out(const struct hs_model *model, const struct hs_connection *connection)
+{
+	return connection->pool_pass && connection->pool_pass == model->pass;
+}
 
 /* log.c */
 /* A new entry with number and time; fill it at once. */
@@ -345,6 +370,11 @@ void hs_counted_forget(struct hs_model *model, struct hs_edge *edge);
 static inline bool hs_is_met(const struct hs_model *model, const struct hs_end *end)
 {
 	return end->here && !end->closed && !end->closer && end->pass == model->pass;
+}
+
+static inline bool hs_has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
 }
 
 static inline double hs_seconds(uint64_t from_ns, uint64_t to_ns)

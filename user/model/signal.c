@@ -4,6 +4,7 @@
  * sent again, resets. Kept by tuple for a while, since most of it comes before the connection
  * it belongs to has failed, and some of it when no connection is known yet.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "model/private.h"
@@ -87,23 +88,62 @@ static struct hs_moment *add_moment(struct hs_signals *signals, uint64_t time_ns
 	return moment;
 }
 
+/* What the kernel makes of an ICMP code (icmp_err_convert in net/ipv4/icmp.c); 0: this is no answer by ICMP. */
+static int error_of_icmp(const char *reason)
+{
+	static const struct {
+		const char *name;
+		int error;
+	} codes[] = {
+		{ "ICMP_PORT_UNREACH", ECONNREFUSED },
+		{ "ICMP_NET_UNREACH", ENETUNREACH },
+		{ "ICMP_NET_UNKNOWN", ENETUNREACH },
+		{ "ICMP_NET_ANO", ENETUNREACH },
+		{ "ICMP_NET_UNR_TOS", ENETUNREACH },
+		{ "ICMP_PROT_UNREACH", ENOPROTOOPT },
+		{ "ICMP_SR_FAILED", EOPNOTSUPP },
+		{ "ICMP_HOST_UNKNOWN", EHOSTDOWN },
+		{ "ICMP_HOST_ISOLATED", ENONET },
+	};
+
+	if (!hs_has_prefix(reason, "ICMP_"))
+		return 0;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (!strcmp(reason, codes[i].name))
+			return codes[i].error;
+	return EHOSTUNREACH;
+}
+
+static void take_drop(struct hs_model *model, struct hs_sender *sender, const struct hs_ev_drop *event)
+{
+	sender->drops[event->direction == HS_DIRECTION_INGRESS]++;
+	sender->drop = *event;
+	if (!strcmp(event->reason, "TCP_LISTEN_OVERFLOW")) /* a listener here had it already */
+		hs_address_learn(model, event->tuple.remote, event->tuple.netns);
+}
+
 void hs_signal_drop(struct hs_model *model, const struct hs_ev_drop *event)
 {
 	enum hs_side from;
 	struct hs_signals *signals = signals_of(model, &event->tuple, event->event.time_ns, &from);
 	struct hs_sender *sender = signals ? &signals->from[from] : NULL;
+	struct hs_ev_drop copy = *event;
 	struct hs_moment *moment;
+	int error;
 
 	if (!signals)
 		return;
-	sender->drops[event->direction == HS_DIRECTION_INGRESS]++;
-	sender->drop = *event;
-	sender->drop.reason[HS_DROP_REASON_LEN - 1] = '\0';
-	if (!strcmp(sender->drop.reason, "TCP_LISTEN_OVERFLOW")) /* a listener here had it already */
-		hs_address_learn(model, event->tuple.remote, event->tuple.netns);
-	moment = add_moment(signals, event->event.time_ns, HS_MOMENT_DROPPED,
+	copy.reason[HS_DROP_REASON_LEN - 1] = '\0';
+	error = error_of_icmp(copy.reason);
+	if (error) {
+		sender->icmp_error = error;
+		memcpy(sender->icmp, copy.reason, sizeof(sender->icmp));
+	} else {
+		take_drop(model, sender, &copy);
+	}
+	moment = add_moment(signals, event->event.time_ns, error ? HS_MOMENT_ICMP_SENT : HS_MOMENT_DROPPED,
 			    event->direction == HS_DIRECTION_EGRESS ? from : hs_other_side(from), event->length);
-	memcpy(moment->text, sender->drop.reason, sizeof(moment->text));
+	memcpy(moment->text, copy.reason, sizeof(moment->text));
 }
 
 void hs_signal_retransmit(struct hs_model *model, const struct hs_ev_retransmit *event)
@@ -194,6 +234,7 @@ void hs_signals_free_all(struct hs_model *model)
 
 void hs_counters_feed(struct hs_model *model, const struct hs_ev_counters *event)
 {
+	struct hs_ev_counters *sample;
 	struct hs_namespace *space;
 
 	HASH_FIND(hh, model->namespaces, &event->netns, sizeof(event->netns), space);
@@ -209,7 +250,9 @@ void hs_counters_feed(struct hs_model *model, const struct hs_ev_counters *event
 		space->netns = event->netns;
 		HASH_ADD(hh, model->namespaces, netns, sizeof(space->netns), space);
 	}
-	space->sample[space->next++ % HS_COUNTER_SAMPLES] = *event;
+	sample = &space->sample[space->next++ % HS_COUNTER_SAMPLES];
+	memset(sample, 0, sizeof(*sample));
+	memcpy(sample, event, event->event.size < sizeof(*sample) ? event->event.size : sizeof(*sample));
 }
 
 static const struct hs_ev_counters *sample(const struct hs_namespace *space, size_t back)
@@ -232,6 +275,14 @@ uint64_t hs_counter_moved(struct hs_model *model, uint32_t netns, enum hs_counte
 	}
 	return before && last->count[counter] > before->count[counter] ?
 		last->count[counter] - before->count[counter] : 0;
+}
+
+uint64_t hs_counters_read_ns(struct hs_model *model, uint32_t netns)
+{
+	struct hs_namespace *space;
+
+	HASH_FIND(hh, model->namespaces, &netns, sizeof(netns), space);
+	return space ? sample(space, 0)->event.time_ns : 0;
 }
 
 uint64_t hs_counter_now(struct hs_model *model, uint32_t netns, enum hs_counter counter)

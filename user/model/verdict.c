@@ -14,12 +14,9 @@
 #define UNREAD_MS 5000     /* data that nobody reads for so long */
 #define UNACCEPTED_NS (3 * SECOND)
 #define LATER_NS (SECOND / 100) /* not what was under way already */
-#define STATUS_NS SECOND     /* what a process did before that is of the past */
 #define MANY_RTOS 2        /* a second timeout is no accident of one packet */
 
 enum { ESTABLISHED = 1, SYN_SENT = 2, FIN_WAIT1 = 4, FIN_WAIT2 = 5, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
-
-static const struct hs_sender nothing;
 
 static const struct hs_end *end_of(const struct hs_case *c, enum hs_side side)
 {
@@ -42,148 +39,11 @@ static void inferred(struct hs_verdict *verdict, enum hs_cause cause)
 	decide(verdict, cause, HS_CONFIDENCE_INFERRED);
 }
 
-/* ---- the case ---- */
-
-static uint32_t pid_in(const struct hs_case *c, enum hs_side side)
-{
-	if (end_of(c, side)->pid)
-		return end_of(c, side)->pid;
-	return side == HS_SERVER && c->listener ? c->listener->pid : 0;
-}
-
-static void ask_counters(struct hs_case *c)
-{
-	const struct hs_model_config *config = &c->model->config;
-
-	for (int side = 0; side < HS_SIDES; side++)
-		if (config->ask_counters && c->netns[side] && pid_in(c, side) &&
-		    (side == HS_CLIENT || c->netns[HS_SERVER] != c->netns[HS_CLIENT]))
-			config->ask_counters(config->introduce_arg, c->netns[side], pid_in(c, side));
-}
-
-void hs_case_make(struct hs_model *model, const struct hs_connection *connection, struct hs_case *c)
-{
-	const uint8_t *server = connection->address[HS_SERVER];
-	const struct hs_end *client_end = &connection->end[HS_CLIENT], *server_end = &connection->end[HS_SERVER];
-	const struct hs_address *known = hs_address_find(model, server);
-
-	*c = (struct hs_case){ .model = model, .connection = connection, .from = { &nothing, &nothing } };
-	c->signals = hs_signals_find(model, connection->address[HS_CLIENT], connection->port[HS_CLIENT], server,
-				     connection->port[HS_SERVER], &c->of_client);
-	if (c->signals && c->signals->seen_ns < connection->start_ns)
-		c->signals = NULL; /* of an earlier connection */
-	if (c->signals) {
-		c->from[HS_CLIENT] = &c->signals->from[c->of_client];
-		c->from[HS_SERVER] = &c->signals->from[hs_other_side(c->of_client)];
-	}
-	c->listener = server_end->here ?
-		hs_listener_find(model, server_end->netns, server, connection->port[HS_SERVER]) :
-		hs_listener_reached(model, client_end->netns, server, connection->port[HS_SERVER]);
-	c->netns[HS_CLIENT] = client_end->here ? client_end->netns : 0;
-	c->netns[HS_SERVER] = server_end->here ? server_end->netns : c->listener ? c->listener->netns :
-		hs_address_is_loopback(server) ? client_end->netns : known ? known->netns : 0;
-	c->server_is_here = c->netns[HS_SERVER];
-	ask_counters(c);
-}
-
-static uint64_t moved(const struct hs_case *c, enum hs_side side, enum hs_counter counter)
-{
-	uint64_t since = c->connection->start_ns ? c->connection->start_ns : c->connection->created_ns;
-
-	return c->netns[side] ? hs_counter_moved(c->model, c->netns[side], counter, since) : 0;
-}
-
-static const struct hs_ev_status *fresh_status(const struct hs_model *model, uint32_t pid)
-{
-	for (size_t i = 0; i < HS_STATUSES; i++) {
-		const struct hs_ev_status *status = &model->statuses[i];
-
-		if (status->pid == pid && status->event.time_ns + STATUS_NS >= model->now_ns)
-			return status;
-	}
-	return NULL;
-}
-
-/* In a replay nobody answers: there the answer lies just before the question. */
-static const struct hs_ev_status *status_of(struct hs_case *c, enum hs_side side)
-{
-	const struct hs_model_config *config = &c->model->config;
-	uint32_t pid = pid_in(c, side);
-	const struct hs_ev_status *status = pid ? fresh_status(c->model, pid) : NULL;
-
-	if (pid && !status && config->ask_status) {
-		config->ask_status(config->introduce_arg, pid);
-		status = fresh_status(c->model, pid);
-	}
-	if (status) {
-		c->status = status;
-		c->status_side = side;
-	}
-	return status;
-}
-
-static bool fds_exhausted(struct hs_case *c, enum hs_side side)
-{
-	const struct hs_ev_status *status = status_of(c, side);
-
-	return status && status->fd_limit && status->fds >= status->fd_limit;
-}
-
-/* ---- drops ---- */
-
-static bool has_prefix(const char *text, const char *prefix)
-{
-	return !strncmp(text, prefix, strlen(prefix));
-}
-
-static bool conntrack_is_full(const struct hs_case *c, uint32_t netns)
-{
-	uint64_t since = c->connection->start_ns;
-	uint64_t max = hs_counter_now(c->model, netns, HS_COUNTER_CONNTRACK_MAX);
-
-	return hs_counter_moved(c->model, netns, HS_COUNTER_CONNTRACK_DROPS, since) && max &&
-	       hs_counter_now(c->model, netns, HS_COUNTER_CONNTRACK_ENTRIES) >= max - max / 20;
-}
-
-/* The kernel's reason for a drop, in the terms of causes; UNKNOWN: a drop that hinders nobody. */
-static enum hs_cause cause_of_drop(const struct hs_case *c, const struct hs_ev_drop *drop)
-{
-	static const struct {
-		const char *prefix;
-		enum hs_cause cause;
-	} reasons[] = {
-		{ "NEIGH_", HS_CAUSE_NEIGHBOR_FAILED },
-		{ "IP_RPFILTER", HS_CAUSE_RP_FILTER },
-		{ "CPU_BACKLOG", HS_CAUSE_BACKLOG_DROPPED },
-		{ "SOCKET_BACKLOG", HS_CAUSE_BACKLOG_DROPPED },
-		{ "SOCKET_RCVBUFF", HS_CAUSE_BACKLOG_DROPPED },
-		{ "PROTO_MEM", HS_CAUSE_MEMORY_PRESSURE },
-		{ "NOMEM", HS_CAUSE_MEMORY_PRESSURE },
-		{ "TCP_RFC7323", HS_CAUSE_TIMESTAMP_REJECTED },
-		{ "IP_INNOROUTES", HS_CAUSE_NO_ROUTE },
-		{ "IP_OUTNOROUTES", HS_CAUSE_NO_ROUTE },
-		{ "PKT_TOO_BIG", HS_CAUSE_MTU_BLACKHOLE },
-		{ "TCP_LISTEN_OVERFLOW", HS_CAUSE_ACCEPT_QUEUE_FULL },
-		{ "TCP_ZEROWINDOW", HS_CAUSE_UNKNOWN },
-	};
-
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (has_prefix(drop->reason, reasons[i].prefix))
-			return reasons[i].cause;
-	if (has_prefix(drop->reason, "NETFILTER") && conntrack_is_full(c, drop->tuple.netns))
-		return HS_CAUSE_CONNTRACK_FULL;
-	return drop->direction == HS_DIRECTION_EGRESS ? HS_CAUSE_DROPPED_EGRESS : HS_CAUSE_DROPPED_INGRESS;
-}
-
 /* Packets of this side were dropped here, and that is what it suffers from. */
 static bool blame_drops(const struct hs_case *c, enum hs_side side, struct hs_verdict *verdict)
 {
-	const struct hs_sender *from = c->from[side];
-	enum hs_cause cause;
+	enum hs_cause cause = hs_case_cause_of_drops(c, side);
 
-	if (!from->drops[0] && !from->drops[1])
-		return false;
-	cause = cause_of_drop(c, &from->drop);
 	if (cause == HS_CAUSE_UNKNOWN)
 		return false;
 	proved(verdict, cause);
@@ -197,14 +57,14 @@ static bool blame_listener(struct hs_case *c, struct hs_verdict *verdict)
 	const struct hs_sender *server = c->from[HS_SERVER];
 	const struct hs_listener *listener = c->listener;
 	bool full = listener && listener->backlog > listener->backlog_limit;
-	bool overflowed = moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS);
+	bool overflowed = hs_case_moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS);
 
 	if (server->syn_acks_acked || (full && (overflowed || c->server_is_here)) || (listener && overflowed)) {
 		verdict->stage = server->syn_acks_acked ? HS_STAGE_ACCEPT : HS_STAGE_CONNECT;
-		proved(verdict, fds_exhausted(c, HS_SERVER) ? HS_CAUSE_FD_EXHAUSTED : HS_CAUSE_ACCEPT_QUEUE_FULL);
+		proved(verdict, hs_case_fds_exhausted(c, HS_SERVER) ? HS_CAUSE_FD_EXHAUSTED : HS_CAUSE_ACCEPT_QUEUE_FULL);
 		return true;
 	}
-	if (moved(c, HS_SERVER, HS_COUNTER_SYN_QUEUE_DROPS)) {
+	if (hs_case_moved(c, HS_SERVER, HS_COUNTER_SYN_QUEUE_DROPS)) {
 		proved(verdict, HS_CAUSE_SYN_QUEUE_FULL);
 		return true;
 	}
@@ -224,19 +84,31 @@ static void judge_silence(struct hs_case *c, struct hs_verdict *verdict)
 		return;
 	if (c->from[HS_CLIENT]->send_error == EPERM)
 		proved(verdict, HS_CAUSE_DROPPED_EGRESS);
-	else if (moved(c, HS_CLIENT, HS_COUNTER_RETRANSMIT_FAILS) && !c->from[HS_CLIENT]->syns_again &&
+	else if (hs_case_moved(c, HS_CLIENT, HS_COUNTER_RETRANSMIT_FAILS) && !c->from[HS_CLIENT]->syns_again &&
 		 tcp->retrans[HS_RETRANSMIT_UNTRACED])
 		inferred(verdict, HS_CAUSE_DROPPED_EGRESS);
-	else if (moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS))
+	else if (hs_case_moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS))
 		inferred(verdict, HS_CAUSE_ACCEPT_QUEUE_FULL); /* of a listener that has gone since */
-	else if (moved(c, HS_SERVER, HS_COUNTER_RP_FILTER))
+	else if (hs_case_moved(c, HS_SERVER, HS_COUNTER_RP_FILTER))
 		inferred(verdict, HS_CAUSE_RP_FILTER);
-	else if (moved(c, HS_SERVER, HS_COUNTER_TIMESTAMP_REJECTED))
+	else if (hs_case_moved(c, HS_SERVER, HS_COUNTER_TIMESTAMP_REJECTED))
 		inferred(verdict, HS_CAUSE_TIMESTAMP_REJECTED);
-	else if (moved(c, HS_SERVER, HS_COUNTER_CONNTRACK_DROPS) || moved(c, HS_CLIENT, HS_COUNTER_CONNTRACK_DROPS))
+	else if (hs_case_moved(c, HS_SERVER, HS_COUNTER_CONNTRACK_DROPS) || hs_case_moved(c, HS_CLIENT, HS_COUNTER_CONNTRACK_DROPS))
 		inferred(verdict, HS_CAUSE_CONNTRACK_FULL);
 	else
 		inferred(verdict, HS_CAUSE_NO_ANSWER);
+}
+
+/* The rule that answered also dropped the SYN. */
+static bool rejected_here(const struct hs_case *c, struct hs_verdict *verdict)
+{
+	const struct hs_ev_drop *drop = &c->from[HS_CLIENT]->drop;
+
+	if (!hs_has_prefix(drop->reason, "NETFILTER"))
+		return false;
+	verdict->ended_by = drop->direction == HS_DIRECTION_EGRESS ? HS_ENDED_LOCAL : HS_ENDED_PEER;
+	proved(verdict, HS_CAUSE_REJECTED);
+	return true;
 }
 
 static void judge_refusal(const struct hs_case *c, struct hs_verdict *verdict)
@@ -244,9 +116,9 @@ static void judge_refusal(const struct hs_case *c, struct hs_verdict *verdict)
 	bool reset = c->from[HS_CLIENT]->resets_received || end_of(c, HS_CLIENT)->tcp.resets_received;
 
 	verdict->ended_by = HS_ENDED_PEER;
-	if (has_prefix(c->from[HS_CLIENT]->drop.reason, "NETFILTER"))
-		proved(verdict, HS_CAUSE_REJECTED); /* the rule that answered also dropped the SYN */
-	else if (!reset)
+	if (rejected_here(c, verdict))
+		return;
+	if (!reset)
 		proved(verdict, HS_CAUSE_REJECTED); /* by ICMP: nothing else gives this error without a reset */
 	else if (c->from[HS_SERVER]->resets_sent || (c->server_is_here && !c->listener))
 		proved(verdict, HS_CAUSE_NO_LISTENER);
@@ -256,13 +128,30 @@ static void judge_refusal(const struct hs_case *c, struct hs_verdict *verdict)
 		inferred(verdict, HS_CAUSE_NO_LISTENER);
 }
 
+/*
+ * The kernel gives no reason for what IPv6 neighbour discovery drops. But the SYN was still in a queue of this
+ * host when it was to be sent again (EBUSY, of which 6.12 and before only tell that nothing was sent): who made it
+ * unreachable cannot be further away.
+ */
+static bool never_left(const struct hs_case *c)
+{
+	const struct hs_sender *from = c->from[HS_CLIENT];
+
+	return from->send_error == EBUSY || (end_of(c, HS_CLIENT)->tcp.retransmits && !from->syns_again);
+}
+
 static void judge_unreachable(const struct hs_case *c, struct hs_verdict *verdict)
 {
 	verdict->ended_by = HS_ENDED_LOCAL;
-	if (blame_drops(c, HS_CLIENT, verdict))
+	if (rejected_here(c, verdict) || blame_drops(c, HS_CLIENT, verdict))
 		return;
+	if (never_left(c)) {
+		proved(verdict, HS_CAUSE_NEIGHBOR_FAILED);
+		return;
+	}
 	verdict->ended_by = HS_ENDED_PEER;
-	inferred(verdict, HS_CAUSE_HOST_UNREACHABLE);
+	decide(verdict, HS_CAUSE_HOST_UNREACHABLE,
+	       c->from[HS_CLIENT]->icmp_error ? HS_CONFIDENCE_PROVED : HS_CONFIDENCE_INFERRED);
 }
 
 struct hs_verdict hs_verdict_of_connect(struct hs_case *c)
@@ -345,11 +234,14 @@ static bool window_is_closed(const struct hs_end *end)
 	return end->tcp.unacked_bytes && (!end->tcp.snd_wnd || end->tcp.pending_timer == 3);
 }
 
-/* Something has passed, but not one full segment. */
+/*
+ * Something has passed, but hardly a full segment: what was acknowledged would not fill one, or was by less than
+ * half a segment at a time. That it hangs just when the first large ones are sent is no accident.
+ */
 static bool only_small_passed(const struct hs_tcp *tcp)
 {
 	return tcp->unacked_bytes >= tcp->mss && tcp->mss && tcp->bytes_acked + tcp->bytes_received &&
-	       tcp->bytes_acked < tcp->mss;
+	       (tcp->bytes_acked < tcp->mss || tcp->bytes_acked < (uint64_t)tcp->delivered * tcp->mss / 2);
 }
 
 /* This end sends again and again, and nothing is acknowledged. */
@@ -423,8 +315,8 @@ static void judge_reset(struct hs_case *c, enum hs_side victim, struct hs_verdic
 	verdict->reason = HS_REASON_RESET;
 	verdict->ended_by = HS_ENDED_PEER;
 	if (victim == HS_CLIENT && !sender->here &&
-	    (has_prefix(c->from[HS_CLIENT]->drop.reason, "TCP_LISTEN_OVERFLOW") ||
-	     (c->listener && moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS)))) {
+	    (hs_has_prefix(c->from[HS_CLIENT]->drop.reason, "TCP_LISTEN_OVERFLOW") ||
+	     (c->listener && hs_case_moved(c, HS_SERVER, HS_COUNTER_LISTEN_OVERFLOWS)))) {
 		verdict->stage = HS_STAGE_ACCEPT;
 		proved(verdict, HS_CAUSE_RESET_ON_OVERFLOW);
 	} else if (sender->here) {
@@ -471,7 +363,7 @@ static void judge_wait(struct hs_case *c, struct hs_verdict *verdict)
 	verdict->ended_by = HS_ENDED_APPLICATION;
 	if (accepted && server->tcp.unacked_bytes && server->tcp.retransmits)
 		judge_loss(c, HS_SERVER, verdict); /* it has answered, and that does not get through */
-	else if (c->server_is_here && !accepted && fds_exhausted(c, HS_SERVER))
+	else if (c->server_is_here && !accepted && hs_case_fds_exhausted(c, HS_SERVER))
 		proved(verdict, HS_CAUSE_FD_EXHAUSTED);
 	else if (c->listener && !accepted && c->listener->backlog > c->listener->backlog_limit)
 		proved(verdict, HS_CAUSE_ACCEPT_QUEUE_FULL);
@@ -536,7 +428,7 @@ struct hs_verdict hs_verdict_of_close(struct hs_case *c, enum hs_side victim, ui
 			proved(&verdict, HS_CAUSE_PEER_PROCESS_DIED);
 		} else if (gave_up_waiting(c, victim)) {
 			judge_wait(c, &verdict);
-			if (!answers(c))
+			if (!answers(c) && !hs_talk_pending(c->connection))
 				verdict.ended_by = HS_ENDED_PENDING; /* if the server closes now, all is well */
 		}
 		break;
@@ -587,7 +479,7 @@ static bool stuck_unread(struct hs_case *c, enum hs_side side, struct hs_verdict
 
 	if (!hs_is_met(c->model, end) || !hs_unread_bytes(end) || end->tcp.last_received_ms < UNREAD_MS)
 		return false;
-	status_of(c, side);
+	hs_case_ask_status(c, side);
 	proved(verdict, HS_CAUSE_LOCAL_NOT_READING);
 	return true;
 }
@@ -601,7 +493,7 @@ static bool stuck_unaccepted(struct hs_case *c, struct hs_verdict *verdict)
 	    !listener->backlog || listener->oldest_wait_ns < UNACCEPTED_NS ||
 	    c->connection->established_ns + UNACCEPTED_NS > c->model->now_ns)
 		return false;
-	if (fds_exhausted(c, HS_SERVER))
+	if (hs_case_fds_exhausted(c, HS_SERVER))
 		proved(verdict, HS_CAUSE_FD_EXHAUSTED);
 	else if (listener->backlog > listener->backlog_limit)
 		proved(verdict, HS_CAUSE_ACCEPT_QUEUE_FULL);
@@ -634,10 +526,15 @@ struct hs_verdict hs_verdict_of_stuck(struct hs_case *c)
 		return verdict;
 	}
 	verdict.stage = stage_of(c);
+	/* A leak first: for what it has not read nobody waits any more. */
 	if (stuck_sending(c, HS_CLIENT, &verdict) || stuck_sending(c, HS_SERVER, &verdict) ||
-	    stuck_unaccepted(c, &verdict) || stuck_unread(c, HS_SERVER, &verdict) ||
-	    stuck_unread(c, HS_CLIENT, &verdict) || stuck_leaking(c, HS_CLIENT, &verdict) ||
-	    stuck_leaking(c, HS_SERVER, &verdict))
+	    stuck_unaccepted(c, &verdict) || stuck_leaking(c, HS_CLIENT, &verdict) ||
+	    stuck_leaking(c, HS_SERVER, &verdict) || stuck_unread(c, HS_SERVER, &verdict) ||
+	    stuck_unread(c, HS_CLIENT, &verdict))
 		return verdict;
+	if (hs_is_pooled_out(c->model, c->connection)) {
+		inferred(&verdict, HS_CAUSE_POOL_EXHAUSTED);
+		return verdict;
+	}
 	return (struct hs_verdict){};
 }

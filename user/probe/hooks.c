@@ -67,6 +67,12 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.lost = "drops on this node are not told from losses in the network",
 		.ladder = { { "tp_btf", { "hs_drop" } } },
 	},
+	[HS_HOOK_ICMP] = {
+		.name = "icmp",
+		.gives = "TCP packets that the kernel here answers by ICMP: rules that reject, routers without a route",
+		.lost = "a reject that comes back inside a connect() that does not block looks like a cancelled connect",
+		.ladder = { { "tp_btf", { "hs_icmp" } } },
+	},
 	[HS_HOOK_PAYLOAD] = {
 		.name = "payload",
 		.gives = "requests and responses of clear-text protocols; DNS lookups",

@@ -23,7 +23,5 @@ def pytest_terminal_summary(terminalreporter):
     if not results:
         return
     terminalreporter.section("faults")
-    width = max(len(outcome.name) for outcome in results)
     for outcome in results:
-        said = outcome.told or outcome.detail.strip().rpartition("\n")[2]
-        terminalreporter.line(f"{outcome.name:<{width}}  {outcome.state:<13} {outcome.seconds:5.1f} s  {said}")
+        terminalreporter.line(str(outcome))

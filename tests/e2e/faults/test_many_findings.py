@@ -8,6 +8,9 @@ from kit.wait import fewer
 faults = Table("many")
 scenario = faults.scenario
 
+# Before 6.10 nothing tells of a reset without a socket, and in a namespace without any its address is not known.
+SURE = "proved", "inferred"
+
 REFUSALS = fewer(10_000, 1000)
 
 
@@ -70,7 +73,7 @@ def same_port(site):
     assert site.curl(far_end.v4, port, "--connect-timeout", 2.5, space=near).wait() == TIMED_OUT
     far.pass_all()
     assert site.curl(far_end.v4, port, space=near).wait() == REFUSED
-    yield [finding("refused", "peer", "no_listener", "proved", count=3),
+    yield [finding("refused", "peer", "no_listener", SURE, count=3),
            finding("gave_up", "application", "dropped_ingress", "proved", count=1)]
 
 
@@ -83,7 +86,7 @@ def two_clients(site):
     for script in scripts:
         for _ in range(2):
             site.python(script, far_end.v4, port, space=near).succeed()
-    yield [finding("refused", "peer", "no_listener", "proved", count=2, client=script.name) for script in scripts]
+    yield [finding("refused", "peer", "no_listener", SURE, count=2, client=script.name) for script in scripts]
 
 
 @scenario("50 connections of one client to a dead host")

@@ -375,8 +375,7 @@ while True:
            NOT_ACCEPTED]
 
 
-@scenario("nginx with a small worker_rlimit_nofile",
-          limit="the listener's owner is the master, the worker is the one without descriptors")
+@scenario("nginx with a small worker_rlimit_nofile")
 def no_descriptors_nginx(site):
     near, _, far, far_end = site.wired()
     port = site.port()

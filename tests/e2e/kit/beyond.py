@@ -11,6 +11,7 @@ import random
 import select
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -91,6 +92,9 @@ class Tun:
     def __init__(self, space, index=1, subnet=None):
         high, low = subnet or net.new_subnet()
         self.space, self.device = space, f"t{next(numbers)}"
+        if not os.path.exists("/dev/net/tun"):
+            subprocess.run(["modprobe", "tun"], check=True)
+            eventually(lambda: os.path.exists("/dev/net/tun"))  # another thread may be the one that loads it
         with space.inside():
             self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH22x", self.device.encode(), IFF_TUN | IFF_NO_PI))

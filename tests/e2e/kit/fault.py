@@ -30,7 +30,7 @@ from kit import beyond, net
 from kit.lab import Lab
 from kit.wait import SLOW, eventually
 
-AT_ONCE = 2 if SLOW else 6
+AT_ONCE = 4 if SLOW else 6
 
 # What curl exits with.
 REFUSED, TIMED_OUT = 7, 28
@@ -167,8 +167,9 @@ class Site(Lab):
 
     def serve(self, port, source, *arguments, address="0.0.0.0", backlog=128, name="server.py", space=None, **options):
         """A server in Python: source is what it does with its listener."""
+        family = "AF_INET6" if ":" in address else "AF_INET"
         text = f"import os, select, signal, socket, struct, sys, time\nsocket.setdefaulttimeout(None)\n" \
-               f"listener = socket.create_server(('{address}', {port}), backlog={backlog})\n"
+               f"listener = socket.create_server(('{address}', {port}), family=socket.{family}, backlog={backlog})\n"
         return self.python(self.script(name, text + source), *arguments, space=space, **options).listening(port)
 
     def client(self, address, port, source, *arguments, name="client.py", space=None, **options):
@@ -257,6 +258,10 @@ class Outcome:
         self.table, self.name, self.text = table.title, name, table.texts[name]
         self.state, self.detail, self.said, self.told, self.seconds = "not run", "", [], "", 0
 
+    def __str__(self):
+        said = self.told or self.detail.strip().rpartition("\n")[2]
+        return f"{self.name:<26}  {self.state:<13} {self.seconds:5.1f} s  {said}"
+
     def check(self):
         if self.state == "skipped":
             pytest.skip(self.detail)
@@ -266,13 +271,11 @@ class Outcome:
 class Table:
     def __init__(self, title, config="", at_once=AT_ONCE):
         self.title, self.config, self.at_once = title, config, at_once
-        self.scenarios, self.texts, self.alone, self.limits = {}, {}, set(), {}
+        self.scenarios, self.texts, self.alone = {}, {}, set()
 
-    def scenario(self, text, alone=False, limit=None):
-        """alone: not while others run. limit: why the right verdict is out of reach so far."""
+    def scenario(self, text, alone=False):
+        """alone: not while others run."""
         def add(function):
-            if limit:
-                self.limits[function.__name__] = pytest.mark.xfail(reason=limit, strict=True)
             self.scenarios[function.__name__], self.texts[function.__name__] = function, text
             if alone:
                 self.alone.add(function.__name__)
@@ -280,8 +283,7 @@ class Table:
         return add
 
     def test(self):
-        @pytest.mark.parametrize("name", [pytest.param(name, marks=self.limits.get(name, ()))
-                                          for name in self.scenarios])
+        @pytest.mark.parametrize("name", list(self.scenarios))
         def test_fault(name, outcomes):
             outcomes[name].check()
         return test_fault
@@ -312,6 +314,7 @@ class Table:
             except Exception:
                 outcome.state, outcome.detail = "not made", f"{outcome.detail}\n{traceback.format_exc()}"
         outcome.seconds = time.monotonic() - begun
+        print(f"{outcome}\n", end="", flush=True)  # with -s as it goes: all of them take minutes
         return outcome
 
     def follow(self, site, outcome):

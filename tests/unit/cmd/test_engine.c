@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@
 
 #define ALL_HOOKS                                                                         \
 	"connection,connect,accept,retransmit,retransmit_syn_ack,reset_received,reset_sent," \
-	"socket_error,drop,payload,read,snapshot"
+	"socket_error,drop,icmp,payload,read,snapshot"
 
 static char message[512];
 
@@ -349,6 +350,76 @@ static void counters_of_namespaces(void **state)
 	hs_engine_close(engine);
 }
 
+/* Listens in a namespace of its own until the pipe is closed. */
+static pid_t listen_elsewhere(int *release)
+{
+	int pipes[2], ready[2];
+	uint16_t port;
+	pid_t child;
+	char byte;
+
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (!child) {
+		close(pipes[1]);
+		own_network(NULL);
+		listen_on(&port);
+		(void)!write(ready[1], "x", 1);
+		(void)!read(pipes[0], &byte, 1);
+		_exit(0);
+	}
+	close(pipes[0]);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	*release = pipes[1];
+	return child;
+}
+
+/* Were the counters of that process's namespace read? */
+static bool was_read(struct hs_engine *engine, pid_t pid)
+{
+	static struct hs_netns all[256];
+	struct stat file;
+	char path[64];
+	size_t count;
+	bool read = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	assert_int_equal(stat(path, &file), 0);
+	count = hs_model_netns(hs_engine_lock(engine, false)->model, all, 256);
+	for (size_t i = 0; i < count; i++)
+		read |= all[i].netns == file.st_ino && all[i].sampled_ns;
+	hs_engine_unlock(engine);
+	return read;
+}
+
+/* What moves between listen() and the next pass is to be seen to have moved. */
+static void counters_when_somebody_listens(void **state)
+{
+	struct hs_engine_config config = seeing_itself();
+	struct hs_engine *engine;
+	uint64_t begin;
+	int release;
+	pid_t child;
+
+	(void)state;
+	if (!can_load())
+		skip();
+	config.snapshot_seconds = 1000; /* no second pass */
+	assert_int_equal(hs_engine_open(&config, &engine, message, sizeof(message)), 0);
+	hs_engine_turn(engine);
+	child = listen_elsewhere(&release);
+	begin = hs_monotonic_ns();
+	while (!was_read(engine, child) && hs_monotonic_ns() - begin < 10 * HS_NS_PER_SEC)
+		hs_engine_turn(engine);
+	assert_true(was_read(engine, child));
+	close(release);
+	waitpid(child, NULL, 0);
+	hs_engine_close(engine);
+}
+
 /* A storm of failures is no storm of readings. */
 static void questions_are_bounded(void **state)
 {
@@ -477,6 +548,7 @@ int main(void)
 		cmocka_unit_test(a_connection_from_birth_to_death),
 		cmocka_unit_test(own_connections_are_hidden),
 		cmocka_unit_test(counters_of_namespaces),
+		cmocka_unit_test(counters_when_somebody_listens),
 		cmocka_unit_test(questions_are_bounded),
 		cmocka_unit_test(losses_by_stage),
 		cmocka_unit_test(a_recording_gives_the_same),

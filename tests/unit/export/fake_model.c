@@ -93,7 +93,8 @@ void fake_failure(struct hs_failures *failures, enum hs_reason reason, enum hs_c
 {
 	failures->kinds =
 		reallocarray(failures->kinds, failures->count + 1, sizeof(*failures->kinds));
-	failures->kinds[failures->count++] = (struct hs_failure_count){ reason, cause, count };
+	failures->kinds[failures->count] = (struct hs_failure_count){ reason, cause, count, {} };
+	failures->kinds[failures->count++].at[reason == HS_REASON_ABORTED ? HS_STAGE_TRANSFER : HS_STAGE_CONNECT] = count;
 }
 
 struct hs_listener *fake_listener(struct hs_model *model, const char *server, const char *address,

@@ -126,6 +126,11 @@ static void test_failures(void **state)
 	assert_line(text, "hopscope_tcp_connection_failures_total"
 		    LABELS("aborted", "server_thinking") "6");
 	assert_int_equal(count_of(text, "\nhopscope_tcp_connection_failures_total{"), 1);
+	assert_line(text, "# TYPE hopscope_tcp_stage_failures_total counter");
+	assert_line(text, "hopscope_tcp_stage_failures_total" EDGE ",stage=\"connect\",cause=\"no_listener\"} 2");
+	assert_line(text, "hopscope_tcp_stage_failures_total" EDGE ",stage=\"connect\",cause=\"no_answer\"} 4");
+	assert_line(text, "hopscope_tcp_stage_failures_total" EDGE ",stage=\"transfer\",cause=\"server_thinking\"} 6");
+	assert_int_equal(count_of(text, "\nhopscope_tcp_stage_failures_total{"), 4);
 	free(text);
 	fake_free(model);
 }
@@ -241,6 +246,7 @@ static void test_listeners(void **state)
 		listener->drops = 10 * i;
 		listener->overflows = 3 * i;
 		listener->syn_queue = 1;
+		hs_histogram_add(&listener->accept_delay, &hs_buckets_handshake, i);
 	}
 	fake_listener(model, "hopscope", "127.0.0.1", 9464)->own = true;
 	fake_listener(model, NULL, "127.0.0.1", 25);
@@ -251,6 +257,9 @@ static void test_listeners(void **state)
 	assert_line(text, "hopscope_tcp_listen_drops_total" NGINX "60");
 	assert_line(text, "hopscope_tcp_listen_overflows_total" NGINX "18");
 	assert_line(text, "hopscope_tcp_listen_syn_queue" NGINX "4");
+	assert_line(text, "hopscope_tcp_listen_accept_delay_seconds_count" NGINX "4");
+	assert_line(text, "hopscope_tcp_listen_accept_delay_seconds_sum" NGINX "6.0");
+	assert_absent(text, "hopscope_tcp_listen_accept_delay_seconds_count{server=\"redis\"");
 	assert_line(text, "hopscope_tcp_listen_backlog{server=\"redis\",server_port=\"6382\","
 			  "address=\"::1\"} 0");
 	assert_line(text, "hopscope_tcp_listen_backlog{server=\"unknown\",server_port=\"25\","

@@ -230,7 +230,7 @@ static void short_records_are_refused(void **state)
 		[HS_EV_PASS] = sizeof(struct hs_ev_pass),
 		[HS_EV_LOSS] = sizeof(struct hs_ev_loss),
 		[HS_EV_DROP] = sizeof(struct hs_ev_drop),
-		[HS_EV_COUNTERS] = sizeof(struct hs_ev_counters),
+		[HS_EV_COUNTERS] = HS_EV_COUNTERS_SIZE,
 		[HS_EV_STATUS] = sizeof(struct hs_ev_status),
 		[HS_EV_ADDRESS] = sizeof(struct hs_ev_address),
 		[HS_EV_DATA] = sizeof(struct hs_ev_data),

@@ -299,6 +299,39 @@ static void accept_queue_full_at_the_third_ack(void **state)
 	assert_int_equal(only_finding()->stage, HS_STAGE_ACCEPT);
 }
 
+/* As nginx: the master holds the listener and accepts nothing. */
+static void answer_status_of_a_worker(void *arg, uint32_t pid)
+{
+	(void)arg;
+	status.event = (struct hs_event){ .kind = HS_EV_STATUS, .size = sizeof(status), .time_ns = now_ns };
+	status.pid = pid;
+	status.fds = pid == SERVER_PID ? 10 : 1024;
+	hs_model_feed(model, &status.event);
+}
+
+static void fds_of_a_worker_are_exhausted(void **state)
+{
+	struct hs_ev_listener record = listener_record("10.9.0.2", 80, SERVER_NS, SERVER_PID + 1, 7, HS_PHASE_SAMPLE);
+	struct hs_model_config config = test_config();
+	struct flow flow;
+
+	end();
+	memset(&status, 0, sizeof(status));
+	config.ask_status = answer_status_of_a_worker;
+	begin(&config);
+	(void)state;
+	status.fd_limit = 1024;
+	flow = between();
+	server_listens(2);
+	record.backlog = 2;
+	record.backlog_limit = 1;
+	assert_int_equal(feed(&record), 0);
+	syn_ack_again(&flow, true);
+	client_fails(&flow, ETIMEDOUT, 3);
+	is_verdict("timed_out", "syn_retries", "fd_exhausted", "proved");
+	assert_int_equal(evidence("open_files")->number, 1024);
+}
+
 static void fds_are_exhausted(void **state)
 {
 	struct flow flow = between();
@@ -385,6 +418,108 @@ static void unreachable(void **state)
 	(void)state;
 	client_fails(&flow, EHOSTUNREACH, 0);
 	is_verdict("unreachable", "peer", "host_unreachable", "inferred");
+}
+
+static void rejected_as_unreachable(void **state)
+{
+	struct flow flow = between();
+
+	(void)state;
+	drop(&flow, HS_CLIENT, HS_DIRECTION_INGRESS, "ICMP_HOST_UNREACH");
+	drop(&flow, HS_CLIENT, HS_DIRECTION_INGRESS, "NETFILTER_DROP");
+	client_fails(&flow, EHOSTUNREACH, 0);
+	is_verdict("unreachable", "peer", "rejected", "proved");
+	assert_string_equal(evidence("icmp_sent")->text, "ICMP_HOST_UNREACH");
+	assert_int_equal(evidence("dropped_ingress")->number, 1);
+	assert_string_equal(moment(HS_MOMENT_ICMP_SENT)->text, "ICMP_HOST_UNREACH");
+}
+
+static void unreachable_from_here(void **state)
+{
+	struct flow flow = between();
+
+	(void)state;
+	drop(&flow, HS_CLIENT, HS_DIRECTION_INGRESS, "ICMP_HOST_UNREACH");
+	client_fails(&flow, EHOSTUNREACH, 0);
+	is_verdict("unreachable", "peer", "host_unreachable", "proved");
+}
+
+/* The client took the error inside connect(). */
+static const struct {
+	const char *icmp, *reason, *cause;
+} unseen[] = {
+	{ "ICMP_PORT_UNREACH", "refused", "rejected" },
+	{ "ICMP_HOST_UNREACH", "unreachable", "host_unreachable" },
+	{ "ICMP_PKT_FILTERED", "unreachable", "host_unreachable" },
+	{ "ICMP_NET_UNREACH", "unreachable", "host_unreachable" },
+};
+
+static void answered_inside_connect(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(unseen); i++) {
+		struct flow flow;
+
+		if (i)
+			prepare(state);
+		flow = between();
+		drop(&flow, HS_CLIENT, HS_DIRECTION_INGRESS, unseen[i].icmp);
+		client_fails(&flow, 0, 0);
+		is_verdict(unseen[i].reason, "peer", unseen[i].cause, "proved");
+		if (i + 1 < ARRAY_LEN(unseen))
+			end();
+	}
+}
+
+/* IPv6 has no tracepoint for it. */
+static void rejected_inside_connect(void **state)
+{
+	struct flow flow;
+
+	(void)state;
+	samples_of_counters();
+	flow = between();
+	counters[0].count[HS_COUNTER_LOCKED_ICMPS] = 1;
+	drop(&flow, HS_CLIENT, HS_DIRECTION_INGRESS, "NETFILTER_DROP");
+	client_fails(&flow, 0, 0);
+	is_verdict("refused", "peer", "rejected", "proved");
+	assert_int_equal(evidence("icmp_in_call")->number, 1);
+}
+
+/* Of a recording from before there were as many counters. */
+static void fewer_counters(void **state)
+{
+	struct hs_ev_counters record = {
+		.event = { .kind = HS_EV_COUNTERS, .size = HS_EV_COUNTERS_SIZE, .time_ns = now_ns }, .netns = 1,
+	};
+	struct flow flow;
+
+	(void)state;
+	memset(&record.count[HS_COUNTER_LOCKED_ICMPS], 0xff, sizeof(record) - HS_EV_COUNTERS_SIZE);
+	samples_of_counters();
+	assert_int_equal(feed(&record), 0);
+	flow = between();
+	drop(&flow, HS_CLIENT, HS_DIRECTION_INGRESS, "NETFILTER_DROP");
+	client_fails(&flow, 0, 0);
+	assert_null(hs_model_findings(model));
+}
+
+/* It was still in a queue here when it was to be sent again: 6.18 says so, older kernels do not send. */
+static void neighbor_without_a_reason(void **state)
+{
+	struct flow flow = between();
+	struct hs_ev_retransmit record = retransmit_record(&flow, HS_CLIENT, HS_RETRANSMIT_SYN, 1);
+
+	record.error = -EBUSY;
+	record.socket.state = SYN_SENT;
+	assert_int_equal(feed(&record), 0);
+	client_fails(&flow, EHOSTUNREACH, 1);
+	is_verdict("unreachable", "local", "neighbor_failed", "proved");
+	assert_string_equal(evidence("send_error")->text, "EBUSY");
+	end();
+	prepare(state);
+	flow = between();
+	client_fails(&flow, EHOSTUNREACH, 1);
+	is_verdict("unreachable", "local", "neighbor_failed", "proved");
 }
 
 static void neighbor_failed(void **state)
@@ -602,6 +737,24 @@ static void mtu_blackhole(void **state)
 	record.tcp.bytes_acked = 80;
 	assert_int_equal(feed(&record), 0);
 	is_verdict("timed_out", "retransmission_limit", "mtu_blackhole", "inferred");
+}
+
+/* Many small segments had passed, and then the first large ones do not; or large ones had, too. */
+static void mtu_blackhole_later(void **state)
+{
+	for (int large = 0; large < 2; large++) {
+		struct flow flow = established(true);
+		struct hs_ev_connection record = fails(&flow, ETIMEDOUT);
+
+		record.tcp.retransmits = 15;
+		record.tcp.unacked_bytes = 14480;
+		record.tcp.bytes_acked = 50000;
+		record.tcp.delivered = large ? 40 : 101;
+		assert_int_equal(feed(&record), 0);
+		is_verdict("timed_out", "retransmission_limit", large ? "path_loss" : "mtu_blackhole", "inferred");
+		end();
+		prepare(state);
+	}
 }
 
 static void keepalive(void **state)
@@ -924,11 +1077,13 @@ int main(void)
 		CASE(accept_queue_full_of_a_listener_that_has_gone),
 		CASE(fds_are_exhausted), CASE(syn_queue_full), CASE(synack_lost), CASE(refused),
 		CASE(refused_from_afar), CASE(rejected_by_icmp), CASE(rejected_by_a_rule_with_reset),
-		CASE(unreachable), CASE(neighbor_failed), CASE(errors_of_connect), CASE(cancelled_is_no_finding),
+		CASE(unreachable), CASE(unreachable_from_here), CASE(rejected_as_unreachable),
+		CASE(answered_inside_connect), CASE(rejected_inside_connect), CASE(fewer_counters),
+		CASE(neighbor_failed), CASE(neighbor_without_a_reason), CASE(fds_of_a_worker_are_exhausted), CASE(errors_of_connect), CASE(cancelled_is_no_finding),
 		CASE(signals_of_the_past), CASE(peer_was_killed), CASE(peer_did_not_read),
 		CASE(peer_reset_on_purpose), CASE(reset_on_overflow), CASE(stale),
 		CASE(reset_after_its_own_close_is_none), CASE(user_timeout_and_a_drop),
-		CASE(retransmission_limit), CASE(mtu_blackhole), CASE(keepalive), CASE(zero_window_limit),
+		CASE(retransmission_limit), CASE(mtu_blackhole), CASE(mtu_blackhole_later), CASE(keepalive), CASE(zero_window_limit),
 		CASE(gave_up_waiting), CASE(one_that_only_sends), CASE(killed_with_a_request),
 		CASE(abandoned), CASE(unreachable_unseen), CASE(cancelled_before_a_silent_drop_shows), CASE(an_answered_one_closes_in_peace), CASE(peer_does_not_read),
 		CASE(stuck_then_failed_is_one), CASE(syn_in_flight), CASE(does_not_read),
