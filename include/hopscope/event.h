@@ -323,7 +323,7 @@ struct hs_ev_data {
 	__u32 length;       /* bytes of the segment (of several, as the kernel joins and splits them) */
 	__u16 captured;     /* of these so many are in bytes */
 	__u8 direction;     /* enum hs_direction, from the socket's point of view */
-	__u8 pad;
+	__u8 ahead;         /* 1: something before it is missing, and nothing of this direction had come */
 	__u8 bytes[];
 };
 static_assert(sizeof(struct hs_ev_data) == 56, "hs_ev_data");
