@@ -11,6 +11,7 @@
 #include "kernel.h"
 #include "hopscope/event.h"
 #include "lib/data.bpf.h"
+#include "lib/early.bpf.h"
 
 #define HS_TCP_PSH 8
 #define HS_CHUNKS_MAX 129 /* of 4 KiB: BIG TCP makes segments of up to 512 KiB, on loopback too */
@@ -367,6 +368,32 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	hs_data_send_all(skb, payload, state);
 }
 
+/* What arrives at a listener: if a connection comes of it, that takes it. */
+static __always_inline void hs_early_keep(struct __sk_buff *skb)
+{
+	struct hs_payload payload = { .direction = HS_DIRECTION_INGRESS };
+	const struct tcp_sock *tp = hs_payload_find(skb, &payload) ? hs_tp(skb) : NULL;
+	struct hs_early *early = hs_early();
+	struct hs_ev_data *data;
+	__u32 captured, last;
+
+	if (!tp || !early || tp->inet_conn.icsk_inet.sk.__sk_common.skc_state != TCP_LISTEN)
+		return;
+	captured = payload.length < HS_EV_DATA_BYTES ? payload.length : HS_EV_DATA_BYTES;
+	last = captured - 1;
+	data = (void *)early->record;
+	__builtin_memset(data, 0, sizeof(*data));
+	hs_event_init(&data->event, HS_EV_DATA, sizeof(*data) + ((captured + 7) & ~7u));
+	*(__u64 *)(data->bytes + (last & (HS_EV_DATA_BYTES - 8))) = 0;
+	if (bpf_skb_load_bytes(skb, payload.offset, data->bytes, (last & (HS_EV_DATA_BYTES - 1)) + 1))
+		return;
+	data->position = payload.position;
+	data->length = payload.length;
+	data->captured = captured;
+	data->direction = HS_DIRECTION_INGRESS;
+	early->watch = hs_data_is_wanted_whole(skb, &payload) ? HS_WATCH_ALL : HS_WATCH_NEW;
+}
+
 static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction, bool datagrams)
 {
 	__u64 key = (__u64)skb->sk; /* of a request or in TIME_WAIT: is not among them */
@@ -379,6 +406,8 @@ static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction, bool d
 	state = bpf_map_lookup_elem(&hs_socks, &key);
 	if (!state && datagrams && hs_dns_is(skb))
 		hs_dns_send(skb, direction);
+	if (direction == HS_DIRECTION_INGRESS && (!state || state->handled == TCP_LISTEN))
+		hs_early_keep(skb);
 	if (!state || state->handled == TCP_LISTEN || HS_SOCK_DEAD(state) ||
 	    !hs_payload_find(skb, &payload))
 		return HS_PASS;

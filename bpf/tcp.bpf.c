@@ -6,6 +6,7 @@
 #include "kernel.h"
 #include "hopscope/event.h"
 #include "lib/connect.bpf.h"
+#include "lib/early.bpf.h"
 
 /* Without a hook on accept() the server's end has to be announced when it is established. */
 const volatile bool hs_announce_servers;
@@ -96,14 +97,20 @@ static __always_inline void hs_syn_sent(struct sock *sk, struct hs_sock *state)
 
 static __always_inline void hs_established(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
 {
+	struct hs_early *early = NULL;
+
 	state->established_ns = bpf_ktime_get_ns();
 	if (!state->role) {
 		state->role = HS_ROLE_SERVER;
 		state->start_ns = state->established_ns;
 	}
 	state->connect_sent = 0; /* a later failure is one of a later connect() */
-	if (state->role == HS_ROLE_CLIENT || hs_announce_servers)
+	if (state->role == HS_ROLE_SERVER)
+		early = hs_early_of(tp);
+	if (state->role == HS_ROLE_CLIENT || hs_announce_servers || early)
 		hs_send_open(sk, tp, state);
+	if (early)
+		hs_early_take(early, hs_cookie(sk), state);
 	if (state->role == HS_ROLE_SERVER) {
 		/* SYN-ACKs sent again were counted at the listener, and the child inherits them. */
 		state->retrans_base = tp->total_retrans;

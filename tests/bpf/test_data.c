@@ -125,6 +125,32 @@ static void check_both_ends(const struct address *address)
 	close_pair(&pair);
 }
 
+/* The request completes the handshake: there is a listener where it arrives. So much of it as one record holds is told. */
+static void deferred(void **state)
+{
+	static uint8_t request[20000];
+	int seconds = 5, on = 1;
+	struct pair pair;
+	struct told told;
+	uint16_t port;
+
+	(void)state;
+	memset(request, 'x', sizeof(request));
+	watch(HOOKS);
+	pair.listener = listen_on(&v4, &port, 4);
+	setsockopt(pair.listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+	pair.client = connect_to(&v4, port);
+	setsockopt(pair.client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	send_all(pair.client, request, sizeof(request));
+	pair.server = accept_from(pair.listener);
+	receive_all(pair.server, sizeof(request));
+	send_all(pair.client, "more", 4);
+	receive_all(pair.server, 4);
+	told = await_bytes(cookie_of(pair.server), HS_DIRECTION_INGRESS, sizeof(request) + 4, NULL);
+	assert_int_equal(told.captured, HS_EV_DATA_BYTES); /* the head of the turn */
+	close_pair(&pair);
+}
+
 static void ipv4(void **state)
 {
 	(void)state;
@@ -391,6 +417,7 @@ int main(void)
 		cmocka_unit_test_teardown(ipv4, unwatch),
 		cmocka_unit_test_teardown(ipv6, unwatch),
 		cmocka_unit_test_teardown(mapped, unwatch),
+		cmocka_unit_test_teardown(deferred, unwatch),
 		cmocka_unit_test_teardown(heads, unwatch),
 		cmocka_unit_test_teardown(all, unwatch),
 		cmocka_unit_test_teardown(http2, unwatch),

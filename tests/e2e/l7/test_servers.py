@@ -71,3 +71,27 @@ def test_one_slow_worker(lab, agent, queue):
     assert abs(waited - wanted) <= wanted * (0.5 if SLOW else 0.15)
     assert abs(service + waited - all_of_it) <= all_of_it * 0.01
     worker.tell("end")
+
+
+DEFERRED = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;
+events {{ worker_connections 64; }}
+http {{
+    access_log off; client_body_temp_path {folder}/body;
+    server {{ listen 127.0.0.1:{port} deferred; location / {{ return 200 "ok"; }} }}
+}}
+"""
+
+
+@pytest.mark.needs("nginx", "ab")
+@pytest.mark.parametrize("older", [False, True])
+def test_deferred_accept(lab, older):
+    """The request completes the handshake (TCP_DEFER_ACCEPT): there is no connection yet when it arrives."""
+    port, count = lab.port(), fewer(1000, 100)
+    agent = None if older else lab.agent()
+    (lab.folder / "nginx.conf").write_text(DEFERRED.format(folder=lab.folder, port=port))
+    lab.start("nginx", "-p", lab.folder, "-c", lab.folder / "nginx.conf").listening(port)
+    agent = agent or lab.agent()
+    lab.start("ab", "-q", "-n", count, "-c", 8, f"http://127.0.0.1:{port}/users/7").succeed(60)
+    http_count_to(agent, port, {("GET", "/users/{id}", "200"): count}, client="ab", server="nginx")
+    agent.stop()
