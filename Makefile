@@ -31,7 +31,7 @@ DEB_CHECK := libcmocka-dev nginx-light redis-server redis-tools postgresql postg
 	prometheus qemu-system-x86 busybox-static xz-utils python3-pytest nodejs jq tmux apache2-utils python3-yaml man-db mandoc \
 	libcap2-bin graphviz iperf3 zsh fish python3-prometheus-client nghttp2-server nghttp2-client apache2-bin python3-grpcio \
 	mariadb-server mariadb-client python3-psycopg2 python3-pymysql python3-mysqldb libdbd-mysql-perl \
-	python3-redis openssl dnsmasq-base bind9-dnsutils
+	python3-redis openssl liburing-dev dnsmasq-base bind9-dnsutils
 
 SRC := $(sort $(wildcard user/*.c user/*/*.c))
 OBJ := $(SRC:%.c=$(O)/%.o)

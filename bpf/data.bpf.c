@@ -152,7 +152,7 @@ static __always_inline void hs_data_send_size(struct __sk_buff *skb, const struc
 	data->length = payload->length;
 	data->captured = captured;
 	data->direction = payload->direction;
-	data->pad = 0;
+	data->ahead = payload->ahead;
 	if (captured) {
 		*(__u64 *)(data->bytes + (last & (size - 8))) = 0;
 		if (bpf_skb_load_bytes(skb, payload->offset, data->bytes, (last & (size - 1)) + 1))
@@ -214,18 +214,18 @@ static __always_inline void hs_data_flush(struct __sk_buff *skb, const struct hs
 
 /*
  * Is it new, or sent again? What lies behind a hole is new, each time it comes; when the hole has
- * filled, the kernel's own rcv_nxt has passed ours.
+ * filled, the kernel's own rcv_nxt has passed ours. A direction begins with what is in order: its first
+ * segment may come behind its second.
  */
 static __always_inline bool hs_data_is_new(struct __sk_buff *skb, const struct tcp_sock *tp,
-					   const struct hs_payload *payload, struct hs_sock *state, bool *in_order)
+					   struct hs_payload *payload, struct hs_sock *state, bool *in_order)
 {
 	__u8 direction = payload->direction & 1;
 	__u32 *next = &state->data.next[direction], end = payload->position + payload->length;
+	bool begun = state->data.begun & (1 << direction);
 
-	if (!(state->data.begun & (1 << direction))) {
-		state->data.begun |= 1 << direction;
-		*next = payload->position;
-	}
+	if (!begun)
+		*next = direction == HS_DIRECTION_INGRESS ? tp->rcv_nxt : payload->position;
 	if (direction == HS_DIRECTION_INGRESS && (__s32)(tp->rcv_nxt - *next) > 0) {
 		hs_data_flush(skb, payload, state);
 		*next = tp->rcv_nxt;
@@ -233,8 +233,11 @@ static __always_inline bool hs_data_is_new(struct __sk_buff *skb, const struct t
 	if ((__s32)(end - *next) <= 0)
 		return false;
 	*in_order = (__s32)(payload->position - *next) <= 0;
-	if (*in_order)
+	payload->ahead = !begun && !*in_order;
+	if (*in_order) {
+		state->data.begun |= 1 << direction;
 		*next = end;
+	}
 	return true;
 }
 
@@ -429,12 +432,12 @@ static __always_inline int hs_data(struct __sk_buff *skb, bool datagrams)
 		return HS_PASS;
 	}
 	state = bpf_map_lookup_elem(&hs_socks, &key);
-	if (!state || HS_SOCK_DEAD(state))
-		return HS_PASS;
-	if (state->handled == TCP_LISTEN) {
+	if (!state || state->handled == TCP_LISTEN) {
 		hs_early_keep(skb, &payload, hs_data_wanted(skb, &payload));
 		return HS_PASS;
 	}
+	if (HS_SOCK_DEAD(state))
+		return HS_PASS;
 	if (state->data.watch == HS_WATCH_NOTHING) {
 		place = hs_ignored_place(key);
 		if (place)

@@ -360,12 +360,33 @@ static __always_inline enum hs_retransmit_kind hs_kind(const struct inet_connect
 	return HS_RETRANSMIT_TLP;
 }
 
+/*
+ * The segments of this retransmission, as the socket counts them. One that came to nothing may have failed before
+ * it was counted (-EBUSY: the first copy is still in a queue of this host) or behind (-ENOBUFS): only the count tells.
+ */
+static __always_inline __u32 hs_segments(const struct tcp_sock *tp, const struct sk_buff *skb, int error,
+					 struct hs_sock **state)
+{
+	struct tcp_skb_cb *cb = __builtin_preserve_access_index((void *)&skb->cb);
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	__u32 segments = BPF_CORE_READ(cb, tcp_gso_segs);
+
+	*state = hs_sock_get(sk);
+	if (*state)
+		return error && hs_retrans_unseen(tp, *state) < segments ? 0 : segments;
+	segments = error ? 0 : segments;
+	*state = hs_sock_make(sk);
+	if (*state)
+		(*state)->retrans_base = tp->total_retrans - segments;
+	return segments;
+}
+
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(hs_tcp_retransmit, struct sock *sk, struct sk_buff *skb)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	int error = bpf_core_type_exists(btf_trace_tcp_retransmit_skb) ? (int)ctx[2] : 0;
 	struct hs_ev_retransmit *event;
-	struct tcp_skb_cb *cb = __builtin_preserve_access_index((void *)&skb->cb);
 	enum hs_retransmit_kind kind;
 	struct hs_sock *state;
 	__u32 segments;
@@ -373,13 +394,7 @@ int BPF_PROG(hs_tcp_retransmit, struct sock *sk, struct sk_buff *skb)
 	if (!tp)
 		return 0;
 	kind = hs_kind(&tp->inet_conn, sk->__sk_common.skc_state);
-	segments = BPF_CORE_READ(cb, tcp_gso_segs);
-	state = hs_sock_get(sk);
-	if (!state) {
-		state = hs_sock_make(sk);
-		if (state)
-			state->retrans_base = tp->total_retrans - segments;
-	}
+	segments = hs_segments(tp, skb, error, &state);
 	if (state && kind < HS_RETRANSMIT_MAX)
 		state->retrans[kind] += segments;
 
@@ -391,8 +406,7 @@ int BPF_PROG(hs_tcp_retransmit, struct sock *sk, struct sk_buff *skb)
 	event->segments = segments;
 	event->attempt = tp->inet_conn.icsk_retransmits;
 	event->rto_us = (__u64)tp->inet_conn.icsk_rto * hs_tick_ns / 1000;
-	if (bpf_core_type_exists(btf_trace_tcp_retransmit_skb))
-		event->error = (int)ctx[2];
+	event->error = error;
 	hs_submit(event);
 	return 0;
 }

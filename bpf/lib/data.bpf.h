@@ -14,6 +14,7 @@ struct hs_payload {
 	__u32 before;         /* how much before it was not */
 	__u8 flags;           /* of the TCP header */
 	__u8 direction;
+	__u8 ahead;           /* of where its direction begins */
 };
 
 #endif

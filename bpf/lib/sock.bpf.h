@@ -276,20 +276,25 @@ static __always_inline void hs_tcp_payload(struct hs_tcp *tcp, const struct tcp_
 		tcp->bytes_received--;
 }
 
+/* Segments that the socket counts as sent again and no hook has seen. */
+static __always_inline __u32 hs_retrans_unseen(const struct tcp_sock *tp, const struct hs_sock *state)
+{
+	__u32 seen = 0, total = tp->total_retrans - state->retrans_base;
+
+	for (int kind = 0; kind < HS_RETRANSMIT_UNTRACED; kind++)
+		seen += state->retrans[kind];
+	return total > seen ? total - seen : 0;
+}
+
 static __always_inline void hs_tcp_retrans(struct hs_tcp *tcp, const struct tcp_sock *tp,
 					   const struct hs_sock *state)
 {
-	__u32 seen = 0;
-
 	tcp->total_retrans = tp->total_retrans;
 	if (!state)
 		return;
-	for (int kind = 0; kind < HS_RETRANSMIT_UNTRACED; kind++) {
+	for (int kind = 0; kind < HS_RETRANSMIT_UNTRACED; kind++)
 		tcp->retrans[kind] = state->retrans[kind];
-		seen += state->retrans[kind];
-	}
-	if (tcp->total_retrans - state->retrans_base > seen)
-		tcp->retrans[HS_RETRANSMIT_UNTRACED] = tcp->total_retrans - state->retrans_base - seen;
+	tcp->retrans[HS_RETRANSMIT_UNTRACED] = hs_retrans_unseen(tp, state);
 	tcp->resets_received = state->resets_received;
 	tcp->resets_sent = state->resets_sent;
 }

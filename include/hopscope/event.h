@@ -183,7 +183,7 @@ static_assert(sizeof(struct hs_ev_listener) == 120, "hs_ev_listener");
 struct hs_ev_retransmit {
 	struct hs_ev_socket socket; /* SYN-ACK: the listener, with the peer in the tuple */
 	__u32 kind;     /* enum hs_retransmit_kind */
-	__u32 segments;
+	__u32 segments; /* 0: it failed before it was counted */
 	__u32 attempt;  /* number of this retransmission since the last progress; 0: fast or TLP */
 	__u32 rto_us;
 	__s32 error;    /* -errno of the transmission (6.18 and later), 0 sent */
@@ -330,7 +330,7 @@ struct hs_ev_data {
 	__u32 length;       /* bytes of the segment (of several, as the kernel joins and splits them) */
 	__u16 captured;     /* of these so many are in bytes */
 	__u8 direction;     /* enum hs_direction, from the socket's point of view */
-	__u8 pad;
+	__u8 ahead;         /* 1: something before it is missing, and nothing of this direction had come */
 	__u8 bytes[];
 };
 static_assert(sizeof(struct hs_ev_data) == 56, "hs_ev_data");

@@ -176,8 +176,7 @@ static bool add_segments(const void *record, const void *arg)
 	const struct hs_ev_retransmit *retransmit = record;
 
 	(void)arg;
-	if (!retransmit->error)
-		told_segments += retransmit->segments;
+	told_segments += retransmit->segments;
 	return false;
 }
 
@@ -219,6 +218,46 @@ static void fast_and_the_kernels_own_count(void **state)
 	close(listener);
 }
 
+static bool has_failed(const void *record, const void *arg)
+{
+	(void)arg;
+	return ((const struct hs_ev_retransmit *)record)->error;
+}
+
+/* A packet that waits in a queue of this host for longer than its timeout: the kernel sends it once. */
+static void still_in_a_queue(void **state)
+{
+	const struct hs_ev_retransmit *failed;
+	int listener, client, server;
+	char data[1400] = "";
+	uint64_t before;
+
+	(void)state;
+	watch("connection,retransmit");
+	before = snmp("Tcp", "RetransSegs");
+	two_ends(&listener, &client, &server);
+	run("tc qdisc add dev lo root tbf rate 8kbit burst 2000 latency 20s");
+	send_all(client, data, sizeof(data)); /* takes what the bucket holds */
+	receive_all(server, sizeof(data));
+	send_all(client, data, sizeof(data));
+	receive_all(server, sizeof(data));
+	send_all(server, "ok", 2);
+	receive_all(client, 2);
+	run("tc qdisc del dev lo root");
+	settle();
+	failed = find_record(HS_EV_RETRANSMIT, has_failed, NULL); /* from 6.18 on the kernel tells that it tried */
+	if (failed) {
+		assert_int_equal(failed->error, -EBUSY);
+		assert_int_equal(failed->segments, 0);
+	}
+	told_segments = 0;
+	find_record(HS_EV_RETRANSMIT, add_segments, NULL);
+	assert_int_equal(told_segments, snmp("Tcp", "RetransSegs") - before);
+	close(client);
+	close(server);
+	close(listener);
+}
+
 /* Without the hook the socket still counts: as untraced. */
 static void without_the_hook(void **state)
 {
@@ -254,6 +293,7 @@ int main(void)
 		cmocka_unit_test_teardown(syn_ack, clean_up),
 		cmocka_unit_test_teardown(tail_loss_and_timeouts, clean_up),
 		cmocka_unit_test_teardown(fast_and_the_kernels_own_count, clean_up),
+		cmocka_unit_test_teardown(still_in_a_queue, clean_up),
 		cmocka_unit_test_teardown(without_the_hook, clean_up),
 	};
 

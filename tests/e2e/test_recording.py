@@ -2,6 +2,7 @@
 """A bug report is a file: written by `record`, read by every command with --input."""
 import gzip
 import json
+import re
 import signal
 import subprocess
 from collections import Counter
@@ -10,7 +11,7 @@ import pytest
 
 from kit.agent import HOPSCOPE, hopscope
 from kit.lab import make_lab
-from kit.wait import patience
+from kit.wait import fewer, patience
 
 
 def record(lab, file, *options):
@@ -155,3 +156,25 @@ def test_full_disk():
     done = hopscope("record", "/dev/full", "--duration", "100ms")
     assert done.returncode == 74
     assert done.stderr.splitlines()[-1] == "hopscope: /dev/full: No space left on device"
+
+
+@pytest.mark.needs("redis-server", "redis-benchmark")
+def test_fast(lab):
+    """More than the ring holds between two turns is in the file; what comes while nobody reads is told to be missing."""
+    port, file, count = lab.port(), lab.folder / "fast.hops", fewer(60000, 5000)
+    lab.start("redis-server", "--port", port, "--save", "", "--dir", lab.folder).listening(port)
+
+    def benchmark(*options):
+        lab.start("redis-benchmark", "-p", port, "-t", "set", "-q", *options).succeed(60)
+
+    recorder = record(lab, file)
+    benchmark("-n", count)
+    recorder.signal(signal.SIGSTOP)
+    benchmark("-n", 40000, "-P", 16, "-d", 400)
+    recorder.signal(signal.SIGCONT)
+    recorder.signal(signal.SIGINT)
+    assert recorder.wait(patience(20)) == 0, recorder
+    lost = re.search(r"\nhopscope: ring_data: not in the recording: (\d+) records, the ring was full\n$", recorder.errors)
+    assert int(lost[1]) > 1000, recorder.errors
+    route, = [route for route in read("routes", file, "--port", port) if route["operation"] == "SET"]
+    assert count <= route["calls"] < count + 40000

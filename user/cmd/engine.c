@@ -2,6 +2,7 @@
 #include "cmd/engine.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -339,6 +340,13 @@ void hs_engine_pass(struct hs_engine *engine)
 int hs_engine_fd(const struct hs_engine *engine)
 {
 	return hs_probe_fd(engine->probe);
+}
+
+void hs_engine_wait(const struct hs_engine *engine)
+{
+	struct pollfd filling = { .fd = hs_engine_fd(engine), .events = POLLIN };
+
+	poll(&filling, 1, HS_TURN_MS);
 }
 
 void hs_engine_follow(struct hs_engine *engine, bool follows)

@@ -40,6 +40,8 @@ bool hs_engine_turn(struct hs_engine *engine);
 /* A snapshot pass now, whatever the last one took. */
 void hs_engine_pass(struct hs_engine *engine);
 int hs_engine_fd(const struct hs_engine *engine); /* readable: turn now */
+/* Until a turn is due: the ring is filling, or HS_TURN_MS are over; or until a signal. */
+void hs_engine_wait(const struct hs_engine *engine);
 
 /*
  * Whether somebody follows events as they happen. Nobody does at first: then accept() comes to

@@ -29,7 +29,6 @@ static json_t *get(struct hs_source *source, const char *name)
 static int stream(struct hs_source *source, const char *name, const char *text,
 		  int (*line)(void *arg, const char *text, size_t length), int (*idle)(void *arg), void *arg)
 {
-	const struct timespec pause = { .tv_nsec = HS_TURN_MS * HS_NS_PER_MS };
 	struct local *local = (struct local *)source;
 	const struct hs_view *view;
 	struct hs_event_query query;
@@ -46,7 +45,7 @@ static int stream(struct hs_source *source, const char *name, const char *text,
 	hs_engine_unlock(local->engine);
 	query.since_ns = 0; /* what comes to be known from now on is new, whenever it happened */
 	while (!result && query.follow) {
-		nanosleep(&pause, NULL);
+		hs_engine_wait(local->engine);
 		hs_engine_turn(local->engine);
 		view = hs_engine_lock(local->engine, false);
 		result = hs_view_stream(view, name, &query, &next, line, arg);

@@ -572,14 +572,16 @@ void hs_conversation_feed(struct hs_conversation *c, const struct hs_segment *se
 		.time_ns = segment->time_ns,
 	};
 	uint32_t missing;
-	bool turn;
+	bool turn, next;
 
 	if (c->ignored || !segment->length || segment->captured > segment->length)
 		return;
 	turn = take_turn(c, segment->from);
 	if (segment->from == HS_SERVER && segment->read_ns)
 		note_read(c, segment->read_ns);
-	if (hs_stream_feed(stream, segment->position, &piece))
+	next = segment->ahead ? hs_stream_feed_ahead(stream, segment->position, &piece) :
+				hs_stream_feed(stream, segment->position, &piece);
+	if (next)
 		take(c, segment->from, &piece, turn);
 	while (!c->ignored && hs_stream_next(stream, &piece))
 		take(c, segment->from, &piece, false);

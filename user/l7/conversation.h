@@ -31,6 +31,7 @@ struct hs_segment {
 	uint32_t length;       /* payload bytes */
 	uint32_t captured;     /* how many of them are in bytes: the head */
 	const uint8_t *bytes;
+	bool ahead;            /* it does not begin its side, though nothing has come of that */
 	uint64_t time_ns;
 	uint64_t read_ns; /* since when the other side's application has read what came before; 0: not known */
 };

@@ -78,9 +78,17 @@ bool hs_stream_feed(struct hs_stream *stream, uint32_t position, struct hs_piece
 	return true;
 }
 
+bool hs_stream_feed_ahead(struct hs_stream *stream, uint32_t position, struct hs_piece *piece)
+{
+	if (stream->started)
+		return hs_stream_feed(stream, position, piece);
+	keep(stream, position, piece);
+	return false;
+}
+
 bool hs_stream_next(struct hs_stream *stream, struct hs_piece *piece)
 {
-	while (stream->ahead_count && distance(stream->next, stream->ahead[0].position) <= 0) {
+	while (stream->started && stream->ahead_count && distance(stream->next, stream->ahead[0].position) <= 0) {
 		struct hs_ahead first = stream->ahead[0];
 
 		stream->ahead_count--;
@@ -105,6 +113,10 @@ uint32_t hs_stream_give_up(struct hs_stream *stream, uint64_t now_ns)
 	    (stream->ahead_count <= HS_STREAM_AHEAD_SEGMENTS && stream->ahead_bytes <= HS_STREAM_AHEAD_BYTES &&
 	     stream->ahead[0].piece.time_ns + HS_STREAM_AHEAD_NS >= now_ns))
 		return 0;
+	if (!stream->started) {
+		stream->started = true;
+		stream->next = stream->ahead[0].position;
+	}
 	for (size_t i = 0; i < stream->ahead_count; i++) {
 		struct hs_ahead *ahead = &stream->ahead[i];
 

@@ -36,6 +36,9 @@ struct hs_stream {
  */
 bool hs_stream_feed(struct hs_stream *stream, uint32_t position, struct hs_piece *piece);
 
+/* The same of one that does not begin the stream, though nothing has come yet: what is before it will. */
+bool hs_stream_feed_ahead(struct hs_stream *stream, uint32_t position, struct hs_piece *piece);
+
 /* What had waited and is next now. The piece is valid until the next call. */
 bool hs_stream_next(struct hs_stream *stream, struct hs_piece *piece);
 

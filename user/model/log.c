@@ -89,7 +89,7 @@ uint64_t hs_model_log_end(const struct hs_model *model)
 
 void hs_log_free(struct hs_model *model)
 {
-	for (uint32_t i = 0; model->log && i < model->config.max_events; i++)
+	for (uint32_t i = 0; model->log && i < model->config.max_events && i < model->log_next; i++)
 		clear(model, &model->log[i]);
 	free(model->log);
 }

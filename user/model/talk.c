@@ -143,7 +143,7 @@ static void feed(struct hs_talk *talk, const struct hs_ev_data *event)
 	};
 	struct hs_segment segment = {
 		.from = from, .position = event->position, .length = event->length,
-		.captured = event->captured, .bytes = event->bytes, .time_ns = event->event.time_ns,
+		.captured = event->captured, .bytes = event->bytes, .ahead = event->ahead, .time_ns = event->event.time_ns,
 		.read_ns = event->read_ns,
 	};
 	const struct hs_protocol *protocol;

@@ -100,7 +100,6 @@ http {{
 
 APACHE = """
 ServerName localhost
-AcceptFilter http none
 Listen 127.0.0.1:{port}
 PidFile {folder}/apache.pid
 ErrorLog {folder}/apache.log

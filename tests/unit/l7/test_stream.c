@@ -42,17 +42,23 @@ static void take(const struct hs_piece *piece)
 }
 
 /* Bytes [from, from + length) of what is sent come, as a copy of their own. */
-static void come(uint32_t base, size_t from, size_t length, uint64_t time_ns)
+static void come_by(bool (*feed)(struct hs_stream *, uint32_t, struct hs_piece *), uint32_t base, size_t from,
+		    size_t length, uint64_t time_ns)
 {
 	uint8_t *copy = malloc(length);
 	struct hs_piece piece = { .length = length, .captured = length, .bytes = copy, .time_ns = time_ns };
 
 	memcpy(copy, sent + from, length);
-	if (hs_stream_feed(&stream, base + from, &piece))
+	if (feed(&stream, base + from, &piece))
 		take(&piece);
 	while (hs_stream_next(&stream, &piece))
 		take(&piece);
 	free(copy);
+}
+
+static void come(uint32_t base, size_t from, size_t length, uint64_t time_ns)
+{
+	come_by(hs_stream_feed, base, from, length, time_ns);
 }
 
 static void check(size_t length)
@@ -90,6 +96,31 @@ static void test_shuffled(void **state)
 		hs_stream_free(&stream);
 	}
 	memset(&stream, 0, sizeof(stream));
+}
+
+static void test_first_comes_late(void **state)
+{
+	(void)state;
+	come_by(hs_stream_feed_ahead, 0xfffffff0, 20, 10, SEC);
+	come_by(hs_stream_feed_ahead, 0xfffffff0, 10, 10, SEC);
+	check(0);
+	assert_int_equal(hs_stream_give_up(&stream, 2 * SEC), 0);
+	come(0xfffffff0, 0, 10, 2 * SEC);
+	check(30);
+	come_by(hs_stream_feed_ahead, 0xfffffff0, 30, 10, 2 * SEC); /* it has begun by now */
+	check(40);
+	assert_int_equal(hs_stream_give_up(&stream, 100 * SEC), 0);
+}
+
+static void test_first_never_comes(void **state)
+{
+	(void)state;
+	come_by(hs_stream_feed_ahead, 1, 20, 10, SEC);
+	come_by(hs_stream_feed_ahead, 1, 40, 10, SEC);
+	assert_int_equal(hs_stream_give_up(&stream, 6 * SEC), 30);
+	check(0);
+	come(1, 50, 5, 6 * SEC);
+	assert_int_equal(got_length, 5);
 }
 
 static void test_too_long(void **state)
@@ -144,7 +175,7 @@ static void test_heads_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_shuffled), TEST(test_too_long), TEST(test_too_many), TEST(test_heads_only),
+		TEST(test_shuffled), TEST(test_first_comes_late), TEST(test_first_never_comes), TEST(test_too_long), TEST(test_too_many), TEST(test_heads_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
