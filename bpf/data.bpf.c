@@ -414,23 +414,24 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 
 static __always_inline int hs_data(struct __sk_buff *skb, bool datagrams)
 {
-	__u64 key = (__u64)skb->sk; /* of a request or in TIME_WAIT: is not among them */
+	struct bpf_sock *sk = skb->sk;
+	__u64 key = (__u64)sk; /* of a request or in TIME_WAIT: is not among them */
 	/* What came from no device is sent by this socket. */
 	struct hs_payload payload = { .direction = skb->ingress_ifindex ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS };
 	struct hs_sock *state;
 	const struct tcp_sock *tp;
 
-	if (!key || *hs_ignored_place(key) == key)
+	if (!sk || *hs_ignored_place(key) == key)
 		return HS_PASS;
 	state = bpf_map_lookup_elem(&hs_socks, &key);
 	if (!state && datagrams && hs_dns_is(skb))
 		hs_dns_send(skb, payload.direction);
-	if (!state || HS_SOCK_DEAD(state) || !hs_payload_find(skb, &payload))
+	if ((state && HS_SOCK_DEAD(state)) || !hs_payload_find(skb, &payload))
 		return HS_PASS;
-	if (state->handled == TCP_LISTEN) {
+	if (sk->state == TCP_LISTEN) /* not always among them: it may be older than we are */
 		hs_early_keep(skb, &payload, hs_data_wanted(skb, &payload));
+	if (!state || state->handled == TCP_LISTEN)
 		return HS_PASS;
-	}
 	if (state->data.watch == HS_WATCH_NOTHING) {
 		*hs_ignored_place(key) = key;
 		return HS_PASS;
