@@ -417,26 +417,27 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 
 static __always_inline int hs_data(struct __sk_buff *skb, bool datagrams)
 {
-	__u64 key = (__u64)skb->sk; /* of a request or in TIME_WAIT: is not among them */
+	struct bpf_sock *sk = skb->sk;
+	__u64 key = (__u64)sk; /* of a request or in TIME_WAIT: is not among them */
 	/* What came from no device is sent by this socket. */
 	struct hs_payload payload = { .direction = skb->ingress_ifindex ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS };
 	struct hs_sock *state;
 	const struct tcp_sock *tp;
 	__u64 *place;
 
-	if (!key || hs_is_ignored(key))
+	if (!sk || hs_is_ignored(key))
 		return HS_PASS;
 	if (!hs_payload_find(skb, &payload)) { /* half of all packets of TCP are no more than acknowledgements */
 		if (datagrams && hs_dns_is(skb))
 			hs_dns_send(skb, payload.direction);
 		return HS_PASS;
 	}
-	state = bpf_map_lookup_elem(&hs_socks, &key);
-	if (!state || state->handled == TCP_LISTEN) {
+	if (sk->state == TCP_LISTEN) { /* not always among them: it may be older than we are */
 		hs_early_keep(skb, &payload, hs_data_wanted(skb, &payload));
 		return HS_PASS;
 	}
-	if (HS_SOCK_DEAD(state))
+	state = bpf_map_lookup_elem(&hs_socks, &key);
+	if (!state || state->handled == TCP_LISTEN || HS_SOCK_DEAD(state))
 		return HS_PASS;
 	if (state->data.watch == HS_WATCH_NOTHING) {
 		place = hs_ignored_place(key);

@@ -26,14 +26,13 @@ struct {
 
 static bool hs_early_seen; /* on most nodes there is none: then nobody looks for it */
 
-/* A socket that has no connection gets this: if it is a listener, keep it. */
+/* A listener gets this. */
 __noinline int hs_early_keep(struct __sk_buff *skb, const struct hs_payload *payload, __u32 watch)
 {
 	__u32 zero = 0, last;
 	struct hs_early *early = bpf_map_lookup_elem(&hs_earlies, &zero);
-	const struct tcp_sock *tp = hs_tp(skb);
 
-	if (!early || !payload || !tp || tp->inet_conn.icsk_inet.sk.__sk_common.skc_state != TCP_LISTEN)
+	if (!early || !payload)
 		return 0;
 	early->captured = 0;
 	last = (payload->length < HS_EV_DATA_BYTES ? payload->length : HS_EV_DATA_BYTES) - 1;
