@@ -32,7 +32,7 @@ enum hs_event_kind {
 	HS_EV_CONNECT_ERROR = 8, /* struct hs_ev_error: connect() failed before a SYN was made */
 	HS_EV_PASS = 9,       /* struct hs_ev_pass: a snapshot pass began or ended (made in userspace) */
 	HS_EV_LOSS = 10,      /* struct hs_ev_loss: the loss counters as they stand (made in userspace) */
-	HS_EV_DROP = 11,      /* struct hs_ev_drop: the kernel here dropped a TCP packet, or answered it by ICMP, and says why */
+	HS_EV_DROP = 11,      /* struct hs_ev_drop: the kernel here dropped a TCP packet, or answered it by ICMP */
 	HS_EV_COUNTERS = 12,  /* struct hs_ev_counters: of a network namespace (made in userspace) */
 	HS_EV_STATUS = 13,    /* struct hs_ev_status: what a process is doing (made in userspace) */
 	HS_EV_ADDRESS = 14,   /* struct hs_ev_address: an address of this node (made in userspace) */

@@ -19,7 +19,8 @@ static uint32_t pid_in(const struct hs_case *c, enum hs_side side)
 static void ask_counters(struct hs_case *c)
 {
 	const struct hs_model_config *config = &c->model->config;
-	bool hangs = !c->connection->closed_ns && !c->connection->end[HS_CLIENT].closer && !c->connection->end[HS_SERVER].closer;
+	const struct hs_end *end = c->connection->end;
+	bool hangs = !c->connection->closed_ns && !end[HS_CLIENT].closer && !end[HS_SERVER].closer;
 	uint64_t since = c->model->now_ns - (hangs ? SECOND / 2 : 0);
 
 	for (int side = 0; side < HS_SIDES; side++)

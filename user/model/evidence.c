@@ -3,7 +3,8 @@
 #include "model/finding.h"
 #include "model/private.h"
 
-static struct hs_evidence *add(struct hs_finding *finding, const char *signal, enum hs_side side, enum hs_evidence_unit unit)
+static struct hs_evidence *add(struct hs_finding *finding, const char *signal, enum hs_side side,
+			       enum hs_evidence_unit unit)
 {
 	static struct hs_evidence overflow;
 	struct hs_evidence *evidence = finding->evidence_count < HS_EVIDENCE_MAX ?

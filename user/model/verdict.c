@@ -93,7 +93,8 @@ static void judge_silence(struct hs_case *c, struct hs_verdict *verdict)
 		inferred(verdict, HS_CAUSE_RP_FILTER);
 	else if (hs_case_moved(c, HS_SERVER, HS_COUNTER_TIMESTAMP_REJECTED))
 		inferred(verdict, HS_CAUSE_TIMESTAMP_REJECTED);
-	else if (hs_case_moved(c, HS_SERVER, HS_COUNTER_CONNTRACK_DROPS) || hs_case_moved(c, HS_CLIENT, HS_COUNTER_CONNTRACK_DROPS))
+	else if (hs_case_moved(c, HS_SERVER, HS_COUNTER_CONNTRACK_DROPS) ||
+		 hs_case_moved(c, HS_CLIENT, HS_COUNTER_CONNTRACK_DROPS))
 		inferred(verdict, HS_CAUSE_CONNTRACK_FULL);
 	else
 		inferred(verdict, HS_CAUSE_NO_ANSWER);
