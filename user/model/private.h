@@ -174,7 +174,7 @@ bool hs_address_is_any(const uint8_t address[16]);
 void hs_address_tick(struct hs_model *model);
 void hs_address_free_all(struct hs_model *model);
 
-/* connection.c */
+/* connection.c, connection_table.c */
 int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *event);
 int hs_accept_feed(struct hs_model *model, const struct hs_ev_socket *event);
 /* The connection of a socket record, or NULL; *side is the end that the record is about. */
