@@ -69,26 +69,22 @@ static __always_inline bool hs_payload_find(struct __sk_buff *skb, struct hs_pay
 }
 
 /* A client whose server is on this node as well: what it says is read there. */
-static __always_inline bool hs_data_is_redundant(const struct tcp_sock *tp, const struct hs_sock *state)
+static __always_inline bool hs_data_is_redundant(const struct hs_tuple *tuple, const struct hs_sock *state)
 {
-	struct hs_server server = {};
-	struct hs_tuple tuple = {};
+	struct hs_server server = { .netns = tuple->netns, .port = tuple->remote_port };
 	__u64 *known;
 
 	if (state->role != HS_ROLE_CLIENT)
 		return false;
-	hs_tuple_fill(&tuple, tp);
-	__builtin_memcpy(server.address, tuple.remote, sizeof(server.address));
-	server.netns = tuple.netns;
-	server.port = tuple.remote_port;
+	__builtin_memcpy(server.address, tuple->remote, sizeof(server.address));
 	known = bpf_map_lookup_elem(&hs_servers, &server);
 	return known && *known + HS_SERVER_NS > bpf_ktime_get_ns();
 }
 
 /* The connection's record, for userspace that has not heard of it yet. */
-static __always_inline void hs_data_announce(const struct tcp_sock *tp, __u64 cookie, struct hs_sock *state)
+static __always_inline void hs_data_announce(const struct hs_tuple *tuple, __u8 tcp_state, __u64 cookie,
+					     struct hs_sock *state)
 {
-	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	struct hs_ev_connection *connection =
 		hs_reserve_size(HS_EV_CONNECTION_OPEN_SIZE, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 
@@ -96,11 +92,11 @@ static __always_inline void hs_data_announce(const struct tcp_sock *tp, __u64 co
 		return;
 	state->data.announced = 1;
 	connection->socket.cookie = cookie;
-	hs_tuple_fill(&connection->socket.tuple, tp);
+	connection->socket.tuple = *tuple;
 	connection->socket.pid = state->pid;
 	connection->socket.tid = state->tid;
 	connection->socket.role = state->role;
-	connection->socket.state = sk->__sk_common.skc_state;
+	connection->socket.state = tcp_state;
 	connection->socket.old_state = connection->socket.state;
 	connection->socket.phase = HS_PHASE_OPEN;
 	connection->start_ns = state->start_ns;
@@ -130,8 +126,16 @@ static __always_inline __u64 hs_data_flags(const struct hs_sock *state)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
+/* Of a packet, or of the memory of the process whose call it is: what is one has none of the other's helpers. */
+static __always_inline long hs_payload_load(struct __sk_buff *skb, bool user, const struct hs_payload *payload, void *to,
+					    __u32 size)
+{
+	return user ? bpf_probe_read_user(to, size, (void *)(payload->user + payload->offset)) :
+		      bpf_skb_load_bytes(skb, payload->offset, to, size);
+}
+
 /* A record with room for SIZE bytes of payload, a power of two. */
-static __always_inline void hs_data_send_size(struct __sk_buff *skb, const struct hs_payload *payload,
+static __always_inline void hs_data_send_size(struct __sk_buff *skb, bool user, const struct hs_payload *payload,
 					      const struct hs_sock *state, __u32 size)
 {
 	struct hs_ev_data *data = bpf_ringbuf_reserve(&hs_ring, sizeof(*data) + size, 0);
@@ -153,24 +157,38 @@ static __always_inline void hs_data_send_size(struct __sk_buff *skb, const struc
 	data->pad = 0;
 	if (captured) {
 		*(__u64 *)(data->bytes + (last & (size - 8))) = 0;
-		if (bpf_skb_load_bytes(skb, payload->offset, data->bytes, (last & (size - 1)) + 1))
+		if (hs_payload_load(skb, user, payload, data->bytes, (last & (size - 1)) + 1)) {
 			data->captured = 0;
+			data->event.size = sizeof(*data);
+		}
 	}
 	bpf_ringbuf_submit(data, hs_data_flags(state));
 }
 
+static __always_inline void hs_data_send_sized(struct __sk_buff *skb, bool user, const struct hs_payload *payload,
+					       const struct hs_sock *state)
+{
+	if (payload->captured <= 128)
+		hs_data_send_size(skb, user, payload, state, 128);
+	else if (payload->captured <= 512)
+		hs_data_send_size(skb, user, payload, state, 512);
+	else if (payload->captured <= 1024)
+		hs_data_send_size(skb, user, payload, state, 1024);
+	else
+		hs_data_send_size(skb, user, payload, state, HS_EV_DATA_BYTES);
+}
+
 __noinline int hs_data_send(struct __sk_buff *skb, const struct hs_payload *payload, const struct hs_sock *state)
 {
-	if (!payload || !state)
-		return 0;
-	if (payload->captured <= 128)
-		hs_data_send_size(skb, payload, state, 128);
-	else if (payload->captured <= 512)
-		hs_data_send_size(skb, payload, state, 512);
-	else if (payload->captured <= 1024)
-		hs_data_send_size(skb, payload, state, 1024);
-	else
-		hs_data_send_size(skb, payload, state, HS_EV_DATA_BYTES);
+	if (payload && state)
+		hs_data_send_sized(skb, false, payload, state);
+	return 0;
+}
+
+__noinline int hs_user_send(const struct hs_payload *payload, const struct hs_sock *state)
+{
+	if (payload && state)
+		hs_data_send_sized(NULL, true, payload, state);
 	return 0;
 }
 
@@ -269,12 +287,12 @@ static __always_inline bool hs_data_is_redis(const __u8 bytes[8])
  * Redis, PostgreSQL's first packet, MySQL's greeting. Until userspace has read so and says that it wants
  * all, several turns have gone by, and a short connection is over.
  */
-static __always_inline bool hs_data_is_wanted_whole(struct __sk_buff *skb, const struct hs_payload *payload)
+static __always_inline bool hs_data_is_wanted_whole(struct __sk_buff *skb, bool user, const struct hs_payload *payload)
 {
 	__u64 word;
 	__u8 *bytes = (__u8 *)&word;
 
-	if (payload->length < sizeof(word) || bpf_skb_load_bytes(skb, payload->offset, &word, sizeof(word)))
+	if (payload->length < sizeof(word) || hs_payload_load(skb, user, payload, &word, sizeof(word)))
 		return false;
 	if (word == HS_WORD8('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') || hs_data_is_redis(bytes))
 		return true;
@@ -284,18 +302,19 @@ static __always_inline bool hs_data_is_wanted_whole(struct __sk_buff *skb, const
 }
 
 /* In records of what fits into one; if the rest is not wanted, the first tells of it. */
-__noinline int hs_data_send_all(struct __sk_buff *skb, const struct hs_payload *payload, const struct hs_sock *state)
+static __always_inline void hs_data_send_chunks(struct __sk_buff *skb, bool user, const struct hs_payload *payload,
+						const struct hs_sock *state)
 {
-	struct hs_payload chunk, rest;
+	struct hs_payload chunk, rest = *payload;
 
-	if (!payload || !state)
-		return 0;
-	rest = *payload;
 	for (int i = 0; i < HS_CHUNKS_MAX; i++) {
 		chunk = rest;
 		if (rest.captured < rest.length && i < HS_CHUNKS_MAX - 1 && state->data.watch == HS_WATCH_ALL)
 			chunk.length = rest.captured;
-		hs_data_send(skb, &chunk, state);
+		if (user)
+			hs_user_send(&chunk, state);
+		else
+			hs_data_send(skb, &chunk, state);
 		if (chunk.length == rest.length)
 			break;
 		rest.before = 0;
@@ -304,7 +323,52 @@ __noinline int hs_data_send_all(struct __sk_buff *skb, const struct hs_payload *
 		rest.length -= chunk.length;
 		rest.captured = rest.length < HS_EV_DATA_BYTES ? rest.length : HS_EV_DATA_BYTES;
 	}
+}
+
+__noinline int hs_data_send_all(struct __sk_buff *skb, const struct hs_payload *payload, const struct hs_sock *state)
+{
+	if (payload && state)
+		hs_data_send_chunks(skb, false, payload, state);
 	return 0;
+}
+
+/* The first of a socket that is to be told. False: the other end tells it. */
+static __always_inline bool hs_data_meet(const struct hs_tuple *tuple, __u8 tcp_state, __u64 cookie,
+					 struct hs_sock *state)
+{
+	if (!state->data.turn && hs_data_is_redundant(tuple, state)) {
+		state->data.watch = HS_WATCH_NOTHING;
+		return false;
+	}
+	if (!state->data.announced)
+		hs_data_announce(tuple, tcp_state, cookie, state);
+	return true;
+}
+
+static __always_inline bool hs_data_is_met(const struct hs_sock *state)
+{
+	return state->data.turn && state->data.announced;
+}
+
+/* Not inlined: what it puts on the stack is too much together with what follows. */
+static __noinline bool hs_packet_meet(const struct tcp_sock *tp, __u64 cookie, struct hs_sock *state)
+{
+	struct hs_tuple tuple = {};
+
+	hs_tuple_fill(&tuple, tp);
+	return hs_data_meet(&tuple, tp->inet_conn.icsk_inet.sk.__sk_common.skc_state, cookie, state);
+}
+
+/* The other side's turn. */
+static __always_inline void hs_turn_begins(__u8 direction, bool is_client, struct hs_sock *state)
+{
+	if (is_client) {
+		if (state->data.turns < 255)
+			state->data.turns++;
+		state->data.read_ns = 0;
+	}
+	state->data.turn = direction + 1;
+	state->data.left = HS_WATCH_HEAD_BYTES;
 }
 
 static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
@@ -327,23 +391,14 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 			return;
 		state->data.next[direction] = payload->position + payload->length;
 	}
-	if (!state->data.turn && hs_data_is_redundant(tp, state)) {
-		state->data.watch = HS_WATCH_NOTHING;
+	if (!hs_data_is_met(state) && !hs_packet_meet(tp, payload->cookie, state))
 		return;
-	}
-	if (!state->data.announced)
-		hs_data_announce(tp, payload->cookie, state);
-	if (state->data.watch == HS_WATCH_NEW && (first || begins) && hs_data_is_wanted_whole(skb, payload))
+	if (state->data.watch == HS_WATCH_NEW && (first || begins) && hs_data_is_wanted_whole(skb, false, payload))
 		state->data.watch = HS_WATCH_ALL; /* until userspace wants it otherwise */
 	if (state->data.turn != direction + 1) {
-		if (begins) {
-			if (state->data.turns < 255)
-				state->data.turns++;
-			state->data.read_ns = 0;
+		hs_turn_begins(direction, begins, state);
+		if (begins)
 			state->data.unread = direction == HS_DIRECTION_INGRESS;
-		}
-		state->data.turn = direction + 1;
-		state->data.left = HS_WATCH_HEAD_BYTES;
 	}
 	payload->captured = payload->length < HS_EV_DATA_BYTES ? payload->length : HS_EV_DATA_BYTES;
 	if (state->data.watch != HS_WATCH_ALL) {

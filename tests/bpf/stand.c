@@ -207,7 +207,7 @@ static void check_drop(const struct hs_ev_drop *drop)
 static void check_data(const struct hs_ev_data *data)
 {
 	assert_int_equal(data->event.size, sizeof(*data) + (data->captured + 7) / 8 * 8);
-	assert_true(data->captured <= data->length && data->length <= 1 << 17);
+	assert_true(data->captured <= data->length && data->captured <= HS_EV_DATA_BYTES);
 	assert_true(!data->before_bytes == !data->before_ns);
 	assert_int_equal(data->pad, 0);
 	for (size_t i = data->captured; i < data->event.size - sizeof(*data); i++)

@@ -74,6 +74,8 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.ladder = {
 			{ "cgroup_skb", { "hs_data_egress", "hs_data_ingress" } },
 			{ "cgroup_skb_tcp", { "hs_data_egress_tcp", "hs_data_ingress_tcp" } }, /* no DNS over UDP */
+			{ "syscalls", { "hs_sys_enter", "hs_sys_exit" },
+			  .misses = "DNS over UDP, io_uring, and when requests arrive: only when they are read" },
 		},
 	},
 	[HS_HOOK_READ] = {

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Payload as processes hand it to the kernel and get it back, where cgroup_skb cannot be had: the entry and
+ * the exit of the system calls that write to and read from TCP sockets. Each costs every system call
+ * of the machine (docs/KERNELS.md). The records are those of data.bpf.c; what is not in a buffer of such a call
+ * (sendfile, splice) is told by its length, and what no such call carries (io_uring) by the place in the
+ * stream that the next call finds.
+ *
+ * What is written is told as the call is entered: the answer may be read by another thread before this one
+ * comes back. How much the kernel took is known at the exit: what of it has not been recorded is told there. A
+ * call that writes less than it was to is made again with the rest, which has then been told.
+ */
+#include "kernel.h"
+#include "hopscope/event.h"
+#include "lib/data.bpf.h"
+
+#define HS_IOVS_MAX 64 /* of a call; what is behind them is told by its length */
+#define HS_ENTERED_MAX (HS_CHUNKS_MAX * HS_EV_DATA_BYTES)
+#define HS_MSG_UNREADABLE (0x01 | 0x20) /* include/linux/socket.h: MSG_OOB, MSG_TRUNC */
+#define HS_MSG_PEEK 0x02
+
+enum hs_io {
+	HS_IO_READS = 1,
+	HS_IO_WRITES = 2,
+	HS_IO_VECTOR = 4,   /* buffers in a struct iovec[] */
+	HS_IO_MESSAGE = 8,  /* in a struct msghdr */
+	HS_IO_FLAGS = 16,   /* the fourth argument is flags */
+	HS_IO_HIDDEN = 32,  /* no buffers */
+};
+
+/* Where a call's bytes are, in the memory of its caller. */
+struct hs_buffers {
+	struct hs_iovec one; /* if iov is 0 */
+	__u64 iov, count;
+	__u64 total; /* of all buffers; at the entry no more than that */
+	__u32 enters;
+};
+
+/* A combination of enum hs_io; 0: the call is not of interest. */
+static __always_inline __u32 hs_io_of(long number)
+{
+	switch (number) {
+	case HS_SYSCALL_READ:
+		return HS_IO_READS;
+	case HS_SYSCALL_RECVFROM:
+		return HS_IO_READS | HS_IO_FLAGS;
+	case HS_SYSCALL_READV:
+		return HS_IO_READS | HS_IO_VECTOR;
+	case HS_SYSCALL_RECVMSG:
+		return HS_IO_READS | HS_IO_MESSAGE;
+	case HS_SYSCALL_WRITE:
+		return HS_IO_WRITES;
+	case HS_SYSCALL_SENDTO:
+		return HS_IO_WRITES | HS_IO_FLAGS;
+	case HS_SYSCALL_WRITEV:
+		return HS_IO_WRITES | HS_IO_VECTOR;
+	case HS_SYSCALL_SENDMSG:
+		return HS_IO_WRITES | HS_IO_MESSAGE;
+	case HS_SYSCALL_SENDFILE:
+		return HS_IO_WRITES | HS_IO_HIDDEN;
+	default:
+		return 0;
+	}
+}
+
+static __always_inline __u32 hs_io_flags(const struct pt_regs *regs, __u32 io)
+{
+	if (io & HS_IO_MESSAGE)
+		return HS_SYSCALL_ARG3(regs);
+	return io & HS_IO_FLAGS ? HS_SYSCALL_ARG4(regs) : 0;
+}
+
+/* False: they cannot be read. */
+static __always_inline bool hs_buffers_find(const struct pt_regs *regs, __u32 io, struct hs_buffers *buffers)
+{
+	struct hs_msghdr message;
+
+	buffers->one.base = HS_SYSCALL_ARG2(regs);
+	buffers->one.length = HS_SYSCALL_ARG3(regs);
+	buffers->iov = buffers->count = 0;
+	if (io & HS_IO_VECTOR) {
+		buffers->iov = buffers->one.base;
+		buffers->count = buffers->one.length;
+	} else if (io & HS_IO_MESSAGE) {
+		if (bpf_probe_read_user(&message, sizeof(message), (void *)buffers->one.base))
+			return false;
+		buffers->iov = message.iov;
+		buffers->count = message.iov_count;
+	}
+	return true;
+}
+
+/* Buffer number i; false: there is none. */
+static __always_inline bool hs_buffer_at(const struct hs_buffers *buffers, __u32 i, struct hs_iovec *buffer)
+{
+	if (!buffers->iov) {
+		*buffer = buffers->one;
+		return i == 0;
+	}
+	return i < buffers->count &&
+	       !bpf_probe_read_user(buffer, sizeof(*buffer), (void *)(buffers->iov + i * sizeof(*buffer)));
+}
+
+/* What of it has not been told? What came before it, and was not seen, is told with it. */
+static __always_inline bool hs_user_is_new(struct hs_payload *payload, struct hs_sock *state)
+{
+	__u8 direction = payload->direction & 1;
+	__s32 told;
+
+	if (!(state->data.begun & (1 << direction))) {
+		state->data.begun |= 1 << direction;
+		state->data.next[direction] = payload->position;
+	}
+	told = state->data.next[direction] - payload->position;
+	if (told <= 0) {
+		payload->before = -told;
+		return true;
+	}
+	if ((__u32)told >= payload->length)
+		return false;
+	payload->offset += told;
+	payload->position += told;
+	payload->length -= told;
+	return true;
+}
+
+/* Pages that nobody has touched cannot be read as a call is entered, but at its exit. */
+static __always_inline bool hs_user_is_there(const struct hs_payload *payload)
+{
+	const char *at = (void *)(payload->user + payload->offset);
+	char byte;
+
+	return !bpf_probe_read_user(&byte, 1, at) && !bpf_probe_read_user(&byte, 1, at + payload->length - 1);
+}
+
+__noinline int hs_user_send_all(const struct hs_payload *payload, const struct hs_sock *state)
+{
+	if (payload && state)
+		hs_data_send_chunks(NULL, true, payload, state);
+	return 0;
+}
+
+/* A buffer. 0: what follows is to be told at the call's exit. */
+__noinline int hs_user_take(struct hs_payload *payload, struct hs_sock *state, __u32 enters)
+{
+	__u32 wanted;
+	bool all;
+
+	if (!payload || !state)
+		return 0;
+	if (!hs_user_is_new(payload, state))
+		return 1;
+	wanted = !payload->user ? 0 : state->data.watch == HS_WATCH_ALL ? HS_ENTERED_MAX : state->data.left;
+	all = payload->length <= wanted;
+	if (enters && !all)
+		payload->length = wanted;
+	if (!payload->length || (enters && !hs_user_is_there(payload)))
+		return 0;
+	payload->captured = all ? payload->length : wanted;
+	if (payload->captured > HS_EV_DATA_BYTES)
+		payload->captured = HS_EV_DATA_BYTES;
+	if (state->data.watch != HS_WATCH_ALL)
+		state->data.left -= payload->captured;
+	if (payload->before)
+		state->data.before_ns = bpf_ktime_get_ns();
+	state->data.next[payload->direction & 1] = payload->position + payload->length;
+	hs_user_send_all(payload, state);
+	return all || !enters;
+}
+
+/* All of a call's buffers, as far as it got; payload is where they are in the stream. */
+__noinline int hs_user_take_all(const struct hs_buffers *buffers, const struct hs_payload *payload, struct hs_sock *state)
+{
+	struct hs_payload part;
+	struct hs_iovec buffer;
+	__u32 done = 0;
+
+	if (!buffers || !payload || !state)
+		return 0;
+	for (__u32 i = 0; i < HS_IOVS_MAX && done < buffers->total && hs_buffer_at(buffers, i, &buffer); i++) {
+		part = *payload;
+		part.position += done;
+		part.user = buffer.base;
+		part.length = buffer.length < buffers->total - done ? buffer.length : buffers->total - done;
+		done += part.length;
+		if (part.length && !hs_user_take(&part, state, buffers->enters))
+			return 0;
+	}
+	if (buffers->enters || done >= buffers->total)
+		return 0;
+	part = *payload;
+	part.position += done;
+	part.length = buffers->total - done;
+	part.user = 0;
+	return hs_user_take(&part, state, false);
+}
+
+static __noinline bool hs_user_meet(const struct sock *sk, __u64 cookie, struct hs_sock *state)
+{
+	struct hs_tuple tuple = {};
+
+	hs_tuple_probe(&tuple, sk);
+	return hs_data_meet(&tuple, BPF_CORE_READ(sk, __sk_common.skc_state), cookie, state);
+}
+
+/* Is what this call says wanted? It may be the first of its turn. */
+static __always_inline bool hs_user_is_wanted(const struct sock *sk, const struct hs_buffers *buffers,
+					      struct hs_payload *payload, struct hs_sock *state)
+{
+	bool begins = hs_client_begins(payload, state), turns = state->data.turn != payload->direction + 1;
+	bool first = !(state->data.begun & (1 << payload->direction));
+	struct hs_iovec buffer = {};
+
+	if (state->data.watch != HS_WATCH_HEADS || turns)
+		hs_data_ask(payload, state, false); /* what the kernel counts, it counts of packets */
+	if (state->data.watch == HS_WATCH_NOTHING)
+		return false;
+	if (!hs_data_is_met(state) && !hs_user_meet(sk, payload->cookie, state))
+		return false;
+	if (state->data.watch == HS_WATCH_NEW && (first || begins) && hs_buffer_at(buffers, 0, &buffer)) {
+		payload->user = buffer.base;
+		payload->length = buffer.length < buffers->total ? buffer.length : buffers->total;
+		if (hs_data_is_wanted_whole(NULL, true, payload))
+			state->data.watch = HS_WATCH_ALL; /* until userspace wants it otherwise */
+	}
+	if (turns)
+		hs_turn_begins(payload->direction, begins, state);
+	return true;
+}
+
+/* The socket's entry, if anybody may want what it says. */
+static __always_inline struct hs_sock *hs_user_state(const struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct hs_sock *state;
+
+	if (!key || *hs_ignored_place(key) == key)
+		return NULL;
+	state = hs_sock_get(sk);
+	if (!state || state->handled == TCP_LISTEN || state->handled == TCP_SYN_SENT || HS_SOCK_DEAD(state))
+		return NULL;
+	if (state->data.watch != HS_WATCH_NOTHING)
+		return state;
+	*hs_ignored_place(key) = key;
+	return NULL;
+}
+
+/* Behind the last byte that a process has read. A FIN that was read with it took a number of its own. */
+static __always_inline __u32 hs_read_position(const struct tcp_sock *tp, const struct sock *sk)
+{
+	__u32 position = BPF_CORE_READ(tp, copied_seq);
+
+	if (!(BPF_CORE_READ(sk, __sk_common.skc_flags) & (1ul << SOCK_DONE)))
+		return position;
+	return position - (position == BPF_CORE_READ(tp, rcv_nxt));
+}
+
+static __always_inline int hs_user_io(const struct pt_regs *regs, struct sock *sk, __u32 io, struct hs_buffers *buffers)
+{
+	struct hs_sock *state = hs_user_state(sk);
+	const struct tcp_sock *tp = (const void *)sk;
+	struct hs_payload payload = { .direction = io & HS_IO_READS ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS };
+	__u32 flags = hs_io_flags(regs, io);
+
+	if (!state || HS_SYSCALL_IS_COMPAT(regs) || (payload.direction == HS_DIRECTION_INGRESS && (flags & HS_MSG_PEEK)))
+		return 0;
+	payload.position = io & HS_IO_READS ? hs_read_position(tp, sk) : BPF_CORE_READ(tp, write_seq);
+	if (!buffers->enters)
+		payload.position -= buffers->total;
+	if ((io & HS_IO_WRITES) && !buffers->enters && (state->data.begun & 1) &&
+	    state->data.next[HS_DIRECTION_EGRESS] == payload.position + buffers->total)
+		return 0; /* it has all been told */
+	if ((io & HS_IO_HIDDEN) || (flags & HS_MSG_UNREADABLE) || !hs_buffers_find(regs, io, buffers)) {
+		if (buffers->enters)
+			return 0;
+		buffers->iov = buffers->one.base = 0;
+		buffers->one.length = buffers->total;
+	}
+	payload.cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	if (hs_user_is_wanted(sk, buffers, &payload, state))
+		hs_user_take_all(buffers, &payload, state);
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(hs_sys_enter, struct pt_regs *regs, long number)
+{
+	struct hs_buffers buffers = { .total = ~0u, .enters = 1 };
+	__u32 io = hs_io_of(number);
+
+	if (!(io & HS_IO_WRITES) || (io & HS_IO_HIDDEN))
+		return 0;
+	return hs_user_io(regs, hs_fd_sock(HS_SYSCALL_ARG1(regs)), io, &buffers);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(hs_sys_exit, struct pt_regs *regs, long result)
+{
+	struct hs_buffers buffers = { .total = result };
+	__u32 io;
+
+	if (result <= 0)
+		return 0;
+	io = hs_io_of(HS_SYSCALL_NUMBER(regs));
+	return io ? hs_user_io(regs, hs_fd_sock(HS_SYSCALL_ARG1(regs)), io, &buffers) : 0;
+}
