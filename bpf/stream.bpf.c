@@ -301,6 +301,10 @@ int BPF_PROG(hs_sys_exit, struct pt_regs *regs, long result)
 
 	if (result <= 0)
 		return 0;
+	if (HS_SYSCALL_NUMBER(regs) == HS_SYSCALL_SPLICE) { /* from a socket, or to one */
+		hs_user_io(regs, hs_fd_sock(HS_SYSCALL_ARG3(regs)), HS_IO_WRITES | HS_IO_HIDDEN, &buffers);
+		return hs_user_io(regs, hs_fd_sock(HS_SYSCALL_ARG1(regs)), HS_IO_READS | HS_IO_HIDDEN, &buffers);
+	}
 	io = hs_io_of(HS_SYSCALL_NUMBER(regs));
 	return io ? hs_user_io(regs, hs_fd_sock(HS_SYSCALL_ARG1(regs)), io, &buffers) : 0;
 }
