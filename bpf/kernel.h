@@ -296,11 +296,12 @@ struct nsproxy {
 /* The system call under way; no other architecture is asked. */
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long di, si, dx, r10, ax, orig_ax;
+	unsigned long di, si, dx, r10, r8, ax, orig_ax;
 #define HS_SYSCALL_ARG1(REGS) ((REGS)->di)
 #define HS_SYSCALL_ARG2(REGS) ((REGS)->si)
 #define HS_SYSCALL_ARG3(REGS) ((REGS)->dx)
 #define HS_SYSCALL_ARG4(REGS) ((REGS)->r10)
+#define HS_SYSCALL_ARG5(REGS) ((REGS)->r8)
 #define HS_SYSCALL_NUMBER(REGS) ((REGS)->orig_ax)
 #define HS_SYSCALL_RESULT(REGS) ((long)(REGS)->ax) /* on the way back to its caller */
 #define HS_SYSCALL_READ 0
@@ -314,6 +315,8 @@ struct pt_regs {
 #define HS_SYSCALL_SENDMSG 46
 #define HS_SYSCALL_RECVMSG 47
 #define HS_SYSCALL_SPLICE 275
+#define HS_SYSCALL_RECVMMSG 299
+#define HS_SYSCALL_SENDMMSG 307
 #elif defined(__TARGET_ARCH_arm64)
 	__u64 regs[31], pstate, orig_x0;
 	__s32 syscallno;
@@ -321,6 +324,7 @@ struct pt_regs {
 #define HS_SYSCALL_ARG2(REGS) ((REGS)->regs[1])
 #define HS_SYSCALL_ARG3(REGS) ((REGS)->regs[2])
 #define HS_SYSCALL_ARG4(REGS) ((REGS)->regs[3])
+#define HS_SYSCALL_ARG5(REGS) ((REGS)->regs[4])
 #define HS_SYSCALL_NUMBER(REGS) ((REGS)->syscallno)
 #define HS_SYSCALL_RESULT(REGS) ((long)(REGS)->regs[0])
 #define HS_SYSCALL_READ 63
@@ -334,6 +338,8 @@ struct pt_regs {
 #define HS_SYSCALL_RECVFROM 207
 #define HS_SYSCALL_SENDMSG 211
 #define HS_SYSCALL_RECVMSG 212
+#define HS_SYSCALL_RECVMMSG 243
+#define HS_SYSCALL_SENDMMSG 269
 #endif
 };
 
@@ -463,6 +469,14 @@ struct hs_msghdr {
 	__u64 name;
 	__u32 name_length, pad;
 	__u64 iov, iov_count;
+};
+
+struct hs_mmsghdr {
+	struct hs_msghdr message;
+	__u64 control, control_length;
+	__u32 flags, pad;
+	__u32 length; /* sent, or received */
+	__u32 pad2;
 };
 
 #endif

@@ -26,6 +26,7 @@ enum hs_io {
 	HS_IO_MESSAGE = 8,  /* in a struct msghdr */
 	HS_IO_FLAGS = 16,   /* the fourth argument is flags */
 	HS_IO_HIDDEN = 32,  /* no buffers */
+	HS_IO_MANY = 64,    /* a struct mmsghdr[]: looked at for datagrams only */
 };
 
 /* Where a call's bytes are, in the memory of its caller. */
@@ -58,6 +59,12 @@ static __always_inline __u32 hs_io_of(long number)
 		return HS_IO_WRITES | HS_IO_MESSAGE;
 	case HS_SYSCALL_SENDFILE:
 		return HS_IO_WRITES | HS_IO_HIDDEN;
+	case HS_SYSCALL_SPLICE:
+		return HS_IO_WRITES | HS_IO_READS | HS_IO_HIDDEN;
+	case HS_SYSCALL_SENDMMSG:
+		return HS_IO_WRITES | HS_IO_MANY;
+	case HS_SYSCALL_RECVMMSG:
+		return HS_IO_READS | HS_IO_MANY;
 	default:
 		return 0;
 	}
@@ -228,22 +235,47 @@ static __always_inline bool hs_user_is_wanted(const struct sock *sk, const struc
 	return true;
 }
 
-/* The socket's entry, if anybody may want what it says. */
-static __always_inline struct hs_sock *hs_user_state(const struct sock *sk)
-{
-	__u64 key = (__u64)sk;
-	struct hs_sock *state;
+/* ---- datagrams ---- */
 
-	if (!key || *hs_ignored_place(key) == key)
-		return NULL;
-	state = hs_sock_get(sk);
-	if (!state || state->handled == TCP_LISTEN || state->handled == TCP_SYN_SENT || HS_SOCK_DEAD(state))
-		return NULL;
-	if (state->data.watch != HS_WATCH_NOTHING)
-		return state;
-	*hs_ignored_place(key) = key;
-	return NULL;
+#define HS_DATAGRAMS_MAX 16 /* of a call */
+
+static __always_inline void hs_user_message(const struct sock *sk, const struct hs_msghdr *message,
+					    struct hs_user_datagram *datagram)
+{
+	datagram->name = message->name;
+	if (message->iov_count && !bpf_probe_read_user(&datagram->bytes, sizeof(datagram->bytes), (void *)message->iov))
+		hs_dns_send_user((__u64)sk, datagram);
 }
+
+/* Of a call that sends at its entry, as with streams; of one that reads when it has come back. */
+static __noinline int hs_user_datagrams(const struct pt_regs *regs, const struct sock *sk, __u32 io,
+					const struct hs_buffers *buffers)
+{
+	struct hs_user_datagram datagram = {
+		.bytes = { HS_SYSCALL_ARG2(regs), HS_SYSCALL_ARG3(regs) }, .length = buffers->total,
+		.direction = io & HS_IO_READS ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS,
+	};
+	const struct hs_mmsghdr *several = (void *)HS_SYSCALL_ARG2(regs);
+	__u32 count = buffers->enters ? HS_SYSCALL_ARG3(regs) : buffers->total;
+	struct hs_mmsghdr one;
+
+	if (io & HS_IO_MESSAGE) {
+		if (!bpf_probe_read_user(&one.message, sizeof(one.message), several))
+			hs_user_message(sk, &one.message, &datagram);
+	} else if (!(io & HS_IO_MANY)) {
+		datagram.name = io & HS_IO_FLAGS ? HS_SYSCALL_ARG5(regs) : 0;
+		hs_dns_send_user((__u64)sk, &datagram);
+	}
+	for (__u32 i = 0; (io & HS_IO_MANY) && i < HS_DATAGRAMS_MAX && i < count; i++) {
+		if (bpf_probe_read_user(&one, sizeof(one), several + i))
+			break;
+		datagram.length = buffers->enters ? ~0u : one.length;
+		hs_user_message(sk, &one.message, &datagram);
+	}
+	return 0;
+}
+
+/* ---- calls ---- */
 
 /* Behind the last byte that a process has read. A FIN that was read with it took a number of its own. */
 static __always_inline __u32 hs_read_position(const struct tcp_sock *tp, const struct sock *sk)
@@ -255,21 +287,29 @@ static __always_inline __u32 hs_read_position(const struct tcp_sock *tp, const s
 	return position - (position == BPF_CORE_READ(tp, rcv_nxt));
 }
 
-static __always_inline int hs_user_io(const struct pt_regs *regs, struct sock *sk, __u32 io, struct hs_buffers *buffers)
+/* Nobody wants to know what this one says: its next call ends early. */
+static __always_inline bool hs_user_is_unwanted(__u64 key, const struct hs_sock *state)
 {
-	struct hs_sock *state = hs_user_state(sk);
+	if (state->handled == TCP_LISTEN || state->handled == TCP_SYN_SENT || HS_SOCK_DEAD(state))
+		return true;
+	if (state->data.watch != HS_WATCH_NOTHING)
+		return false;
+	*hs_ignored_place(key) = key;
+	return true;
+}
+
+static __always_inline int hs_user_stream(const struct pt_regs *regs, const struct sock *sk, __u32 io, __u32 flags,
+					  struct hs_buffers *buffers, struct hs_sock *state)
+{
 	const struct tcp_sock *tp = (const void *)sk;
 	struct hs_payload payload = { .direction = io & HS_IO_READS ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS };
-	__u32 flags = hs_io_flags(regs, io);
 
-	if (!state || HS_SYSCALL_IS_COMPAT(regs) || (payload.direction == HS_DIRECTION_INGRESS && (flags & HS_MSG_PEEK)))
-		return 0;
 	payload.position = io & HS_IO_READS ? hs_read_position(tp, sk) : BPF_CORE_READ(tp, write_seq);
+	if (!buffers->enters && (io & HS_IO_WRITES) && (state->data.begun & 1) &&
+	    state->data.next[HS_DIRECTION_EGRESS] == payload.position)
+		return 0; /* it has all been told */
 	if (!buffers->enters)
 		payload.position -= buffers->total;
-	if ((io & HS_IO_WRITES) && !buffers->enters && (state->data.begun & 1) &&
-	    state->data.next[HS_DIRECTION_EGRESS] == payload.position + buffers->total)
-		return 0; /* it has all been told */
 	if ((io & HS_IO_HIDDEN) || (flags & HS_MSG_UNREADABLE) || !hs_buffers_find(regs, io, buffers)) {
 		if (buffers->enters)
 			return 0;
@@ -282,6 +322,24 @@ static __always_inline int hs_user_io(const struct pt_regs *regs, struct sock *s
 	return 0;
 }
 
+static __always_inline int hs_user_io(const struct pt_regs *regs, __u64 fd, __u32 io, struct hs_buffers *buffers)
+{
+	const struct sock *sk = hs_fd_sock(fd);
+	__u64 key = (__u64)sk;
+	__u32 flags = hs_io_flags(regs, io);
+	struct hs_sock *state;
+
+	if (!key || *hs_ignored_place(key) == key || HS_SYSCALL_IS_COMPAT(regs) ||
+	    ((io & HS_IO_READS) && (flags & HS_MSG_PEEK)))
+		return 0;
+	state = hs_sock_get(sk);
+	if (!state)
+		return !(io & HS_IO_HIDDEN) && !(io & HS_IO_WRITES) == !buffers->enters && hs_sock_is_udp(sk) ?
+			       hs_user_datagrams(regs, sk, io, buffers) : 0;
+	return hs_user_is_unwanted(key, state) || (io & HS_IO_MANY) ? 0 :
+	       hs_user_stream(regs, sk, io, flags, buffers, state);
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(hs_sys_enter, struct pt_regs *regs, long number)
 {
@@ -290,21 +348,26 @@ int BPF_PROG(hs_sys_enter, struct pt_regs *regs, long number)
 
 	if (!(io & HS_IO_WRITES) || (io & HS_IO_HIDDEN))
 		return 0;
-	return hs_user_io(regs, hs_fd_sock(HS_SYSCALL_ARG1(regs)), io, &buffers);
+	return hs_user_io(regs, HS_SYSCALL_ARG1(regs), io, &buffers);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(hs_sys_exit, struct pt_regs *regs, long result)
 {
 	struct hs_buffers buffers = { .total = result };
+	__u64 fd = HS_SYSCALL_ARG1(regs);
 	__u32 io;
 
 	if (result <= 0)
 		return 0;
-	if (HS_SYSCALL_NUMBER(regs) == HS_SYSCALL_SPLICE) { /* from a socket, or to one */
-		hs_user_io(regs, hs_fd_sock(HS_SYSCALL_ARG3(regs)), HS_IO_WRITES | HS_IO_HIDDEN, &buffers);
-		return hs_user_io(regs, hs_fd_sock(HS_SYSCALL_ARG1(regs)), HS_IO_READS | HS_IO_HIDDEN, &buffers);
-	}
 	io = hs_io_of(HS_SYSCALL_NUMBER(regs));
-	return io ? hs_user_io(regs, hs_fd_sock(HS_SYSCALL_ARG1(regs)), io, &buffers) : 0;
+	if (!io)
+		return 0;
+	if (io & HS_IO_READS && io & HS_IO_WRITES) { /* splice(): one of its ends is a pipe */
+		bool writes = hs_sock_get(hs_fd_sock(HS_SYSCALL_ARG3(regs)));
+
+		fd = writes ? HS_SYSCALL_ARG3(regs) : fd;
+		io = HS_IO_HIDDEN | (writes ? HS_IO_WRITES : HS_IO_READS);
+	}
+	return hs_user_io(regs, fd, io, &buffers);
 }

@@ -202,6 +202,19 @@ static __always_inline void hs_tuple_probe(struct hs_tuple *tuple, const struct 
 	tuple->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
+/* The remote end, as a system call names it. False: of neither family. */
+static __always_inline bool hs_sockaddr_fill(struct hs_tuple *tuple, const struct hs_sockaddr *address)
+{
+	if (address->family == AF_INET)
+		hs_map_v4(tuple->remote, address->v4);
+	else if (address->family == AF_INET6)
+		__builtin_memcpy(tuple->remote, address->v6, 16);
+	else
+		return false;
+	tuple->remote_port = bpf_ntohs(address->port);
+	return true;
+}
+
 static __always_inline __u64 hs_cookie(struct sock *sk)
 {
 	__u64 cookie = sk->__sk_common.skc_cookie.counter;

@@ -284,6 +284,105 @@ static void from_file_and_pipe(void **state)
 	close(file);
 }
 
+/* ---- datagrams ---- */
+
+struct ends {
+	int client, server;
+};
+
+static struct ends open_ends(void)
+{
+	struct sockaddr_in place = {
+		.sin_family = AF_INET, .sin_port = htons(HS_DNS_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	struct ends ends = { socket(AF_INET, SOCK_DGRAM, 0), socket(AF_INET, SOCK_DGRAM, 0) };
+
+	assert_int_equal(bind(ends.server, (void *)&place, sizeof(place)), 0);
+	assert_int_equal(connect(ends.client, (void *)&place, sizeof(place)), 0);
+	return ends;
+}
+
+/* Two messages: the text, and a part of it. */
+static void two_messages(struct mmsghdr messages[2], struct iovec parts[2], char *bytes)
+{
+	parts[0] = (struct iovec){ bytes, LENGTH };
+	parts[1] = (struct iovec){ bytes + LENGTH, 3 };
+	for (size_t i = 0; i < 2; i++)
+		messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = parts + i, .msg_iovlen = 1 } };
+}
+
+struct wanted {
+	enum hs_direction direction;
+	size_t length;
+};
+
+static bool is_wanted(const void *record, const void *arg)
+{
+	const struct hs_ev_datagram *datagram = record;
+	const struct wanted *wanted = arg;
+
+	return datagram->direction == wanted->direction && datagram->length == wanted->length;
+}
+
+static void check_datagram(enum hs_direction direction, size_t length)
+{
+	const struct hs_ev_datagram *datagram =
+		await_record(HS_EV_DATAGRAM, is_wanted, &(struct wanted){ direction, length });
+
+	assert_int_equal(datagram->captured, length);
+	assert_memory_equal(datagram->bytes, text, length);
+}
+
+/* Several in one call, as resolvers ask for both kinds of address; of a socket whose cookie nobody has asked for. */
+static void several_datagrams(void **state)
+{
+	char out[2 * LENGTH], in[2 * LENGTH];
+	struct mmsghdr messages[2];
+	struct iovec parts[2];
+	struct ends ends;
+
+	(void)state;
+	watch(HOOKS);
+	ends = open_ends();
+	memcpy(out, text, LENGTH);
+	memcpy(out + LENGTH, text, 3);
+	two_messages(messages, parts, out);
+	assert_int_equal(sendmmsg(ends.client, messages, 2, 0), 2);
+	two_messages(messages, parts, in);
+	assert_int_equal(recvmmsg(ends.server, messages, 2, MSG_WAITFORONE, NULL), 2);
+	check_datagram(HS_DIRECTION_EGRESS, LENGTH);
+	check_datagram(HS_DIRECTION_EGRESS, 3);
+	check_datagram(HS_DIRECTION_INGRESS, LENGTH);
+	check_datagram(HS_DIRECTION_INGRESS, 3);
+	close(ends.client);
+	close(ends.server);
+}
+
+/* Each call that carries one, and none that only looks or fails. */
+static void every_call_for_datagrams(void **state)
+{
+	static ssize_t (*const writes[])(int, char *) = { by_write, by_sendto };
+	static ssize_t (*const reads[])(int, char *) = { by_read, by_recvfrom };
+	char out[LENGTH + 1], in[LENGTH];
+	struct ends ends;
+
+	(void)state;
+	watch(HOOKS);
+	ends = open_ends();
+	memcpy(out, text, sizeof(text));
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(writes[i](ends.client, out), LENGTH);
+		assert_int_equal(recv(ends.server, in, LENGTH, MSG_PEEK), LENGTH);
+		assert_int_equal(reads[i](ends.server, in), LENGTH);
+		assert_int_equal(recv(ends.server, in, LENGTH, MSG_DONTWAIT), -1);
+		assert_int_equal(record_count(HS_EV_DATAGRAM), 2 * (i + 1));
+	}
+	check_datagram(HS_DIRECTION_EGRESS, LENGTH);
+	check_datagram(HS_DIRECTION_INGRESS, LENGTH);
+	close(ends.client);
+	close(ends.server);
+}
+
 #ifdef __x86_64__
 static void no_such_call(int signal)
 {
@@ -333,6 +432,8 @@ int main(void)
 		cmocka_unit_test_teardown(written_in_part, unwatch),
 		cmocka_unit_test_teardown(from_untouched_memory, unwatch),
 		cmocka_unit_test_teardown(from_file_and_pipe, unwatch),
+		cmocka_unit_test_teardown(several_datagrams, unwatch),
+		cmocka_unit_test_teardown(every_call_for_datagrams, unwatch),
 #ifdef __x86_64__
 		cmocka_unit_test_teardown(numbers_of_32_bit, unwatch),
 #endif

@@ -75,7 +75,8 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 			{ "cgroup_skb", { "hs_data_egress", "hs_data_ingress" } },
 			{ "cgroup_skb_tcp", { "hs_data_egress_tcp", "hs_data_ingress_tcp" } }, /* no DNS over UDP */
 			{ "syscalls", { "hs_sys_enter", "hs_sys_exit" },
-			  .misses = "DNS over UDP, io_uring, and when requests arrive: only when they are read" },
+			  .misses = "what io_uring carries, of sendfile() and splice() more than the length, and when a "
+				    "request arrives: only when it is read; every system call of the machine pays for it" },
 		},
 	},
 	[HS_HOOK_READ] = {
