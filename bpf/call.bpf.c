@@ -265,7 +265,7 @@ static __always_inline struct sock *hs_fd_sock(int fd)
 	    bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd))
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
+	return socket ? BPF_CORE_READ(socket, sk) : NULL;
 }
 
 /* A connect() that failed with this error: its arguments are still in the registers of its caller. */

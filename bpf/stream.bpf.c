@@ -175,16 +175,45 @@ __noinline int hs_user_take(struct hs_payload *payload, struct hs_sock *state, _
 	return all || !enters;
 }
 
-/* All of a call's buffers, as far as it got; payload is where they are in the stream. */
+/*
+ * Threads inside a call that writes of which not all was told at its entry; the others are known at their exit by
+ * not being here, without a look at the socket. Where two share a place the later has it, and what the earlier
+ * left is told with what it writes next.
+ */
+#define HS_WRITERS 1024
+static __u32 hs_writers[HS_WRITERS];
+
+static __always_inline __u32 *hs_writer_place(void)
+{
+	return &hs_writers[(__u32)bpf_get_current_task_btf()->pid % HS_WRITERS];
+}
+
+static __always_inline void hs_writer_note(void)
+{
+	*hs_writer_place() = bpf_get_current_task_btf()->pid;
+}
+
+/* Was it noted? It is no more. */
+static __always_inline bool hs_writer_take(void)
+{
+	__u32 *place = hs_writer_place();
+
+	if (*place != (__u32)bpf_get_current_task_btf()->pid)
+		return false;
+	*place = 0;
+	return true;
+}
+
+/* All of a call's buffers, as far as it got; payload is where they are in the stream. 0: not all of them. */
 __noinline int hs_user_take_all(const struct hs_buffers *buffers, const struct hs_payload *payload, struct hs_sock *state)
 {
 	struct hs_payload part;
 	struct hs_iovec buffer;
-	__u32 done = 0;
+	__u32 done = 0, i;
 
 	if (!buffers || !payload || !state)
 		return 0;
-	for (__u32 i = 0; i < HS_IOVS_MAX && done < buffers->total && hs_buffer_at(buffers, i, &buffer); i++) {
+	for (i = 0; i < HS_IOVS_MAX && done < buffers->total && hs_buffer_at(buffers, i, &buffer); i++) {
 		part = *payload;
 		part.position += done;
 		part.user = buffer.base;
@@ -193,8 +222,10 @@ __noinline int hs_user_take_all(const struct hs_buffers *buffers, const struct h
 		if (part.length && !hs_user_take(&part, state, buffers->enters))
 			return 0;
 	}
-	if (buffers->enters || done >= buffers->total)
-		return 0;
+	if (buffers->enters)
+		return !buffers->iov || i == buffers->count;
+	if (done >= buffers->total)
+		return 1;
 	part = *payload;
 	part.position += done;
 	part.length = buffers->total - done;
@@ -311,14 +342,17 @@ static __always_inline int hs_user_stream(const struct pt_regs *regs, const stru
 	if (!buffers->enters)
 		payload.position -= buffers->total;
 	if ((io & HS_IO_HIDDEN) || (flags & HS_MSG_UNREADABLE) || !hs_buffers_find(regs, io, buffers)) {
-		if (buffers->enters)
+		if (buffers->enters) {
+			hs_writer_note();
 			return 0;
+		}
 		buffers->iov = buffers->one.base = 0;
 		buffers->one.length = buffers->total;
 	}
 	payload.cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-	if (hs_user_is_wanted(sk, buffers, &payload, state))
-		hs_user_take_all(buffers, &payload, state);
+	if (hs_user_is_wanted(sk, buffers, &payload, state) && !hs_user_take_all(buffers, &payload, state) &&
+	    buffers->enters)
+		hs_writer_note();
 	return 0;
 }
 
@@ -361,7 +395,7 @@ int BPF_PROG(hs_sys_exit, struct pt_regs *regs, long result)
 	if (result <= 0)
 		return 0;
 	io = hs_io_of(HS_SYSCALL_NUMBER(regs));
-	if (!io)
+	if (!io || (io & (HS_IO_READS | HS_IO_HIDDEN) ? 0 : !hs_writer_take()))
 		return 0;
 	if (io & HS_IO_READS && io & HS_IO_WRITES) { /* splice(): one of its ends is a pipe */
 		bool writes = hs_sock_get(hs_fd_sock(HS_SYSCALL_ARG3(regs)));
