@@ -17,7 +17,7 @@
 #define HS_IOVS_MAX 64 /* of a call; what is behind them is told by its length */
 #define HS_ENTERED_MAX (HS_CHUNKS_MAX * HS_EV_DATA_BYTES)
 #define HS_MSG_UNREADABLE (0x01 | 0x20) /* include/linux/socket.h: MSG_OOB, MSG_TRUNC */
-#define HS_MSG_PEEK 0x02
+#define HS_MSG_NOT_READ (0x02 | 0x2000) /* MSG_PEEK, MSG_ERRQUEUE: not of the stream, or it stays there */
 
 enum hs_io {
 	HS_IO_READS = 1,
@@ -364,7 +364,7 @@ static __always_inline int hs_user_io(const struct pt_regs *regs, __u64 fd, __u3
 	struct hs_sock *state;
 
 	if (!key || *hs_ignored_place(key) == key || HS_SYSCALL_IS_COMPAT(regs) ||
-	    ((io & HS_IO_READS) && (flags & HS_MSG_PEEK)))
+	    ((io & HS_IO_READS) && (flags & HS_MSG_NOT_READ)))
 		return 0;
 	state = hs_sock_get(sk);
 	if (!state)
