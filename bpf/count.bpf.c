@@ -79,13 +79,6 @@ static __always_inline __u32 hs_head_load(struct __sk_buff *skb, const struct hs
 	return bpf_skb_load_bytes(skb, payload->offset, head->bytes, last + 1) ? 0 : last + 1;
 }
 
-/* 0x80 in every byte of the word that is a line feed. */
-static __always_inline __u64 hs_line_feeds(__u64 word)
-{
-	word ^= 0x0a0a0a0a0a0a0a0aull;
-	return ~(((word & 0x7f7f7f7f7f7f7f7full) + 0x7f7f7f7f7f7f7f7full) | word | 0x7f7f7f7f7f7f7f7full);
-}
-
 /*
  * Where the empty line ends that a head ends with: two line feeds, one byte between; 0: not in here.
  * This and the next are functions that the kernel verifies once, and not again for every way to them.
@@ -97,7 +90,7 @@ __noinline __u32 hs_head_end(const struct hs_head *head, __u32 length)
 	if (!head)
 		return 0;
 	for (__u32 at = 0; at < HS_HEAD_MAX && at < length; at += 8) {
-		__u64 feeds = hs_line_feeds(*(const __u64 *)(head->bytes + at));
+		__u64 feeds = hs_bytes_equal(*(const __u64 *)(head->bytes + at), '\n');
 		__u64 ends = feeds & (feeds << 16 | before >> 48);
 		__u32 end = at + 1;
 
@@ -136,31 +129,35 @@ static __always_inline enum hs_method hs_method_of(const struct hs_head *head, _
 	return HS_METHOD_OTHER;
 }
 
+/* Where a segment ends, or what cannot be read begins. */
+static __always_inline __u64 hs_segment_ends(__u64 word)
+{
+	return hs_bytes_between(word, 0, ' ') | hs_bytes_equal(word, '/') | hs_bytes_equal(word, '?') |
+	       hs_bytes_equal(word, '#');
+}
+
 /* Of the path at `at`, up to its query; 0: too long, or none. */
 __noinline __u64 hs_path_hash(const struct hs_head *head, __u32 at, __u32 seed)
 {
 	struct hs_path_hash path = { .hash = seed, .literal = seed };
 
-	if (!head)
+	if (!head || head->bytes[at++ & (HS_HEAD_MAX - 1)] != '/')
 		return 0;
 	path.length = path.digits = path.hex = path.hyphens = head->zero;
-	if (head->bytes[at & (HS_HEAD_MAX - 1)] != '/')
-		return 0;
-	for (__u32 i = 1; i < HS_PATH_MAX; i++) {
-		__u8 byte = head->bytes[(at + i) & (HS_HEAD_MAX - 1)];
+	for (__u32 i = 0; i < HS_PATH_WORDS; i++) {
+		__u64 word = *(const __u64 *)(head->bytes + (at & (HS_HEAD_MAX - 1)));
+		__u64 ends = hs_segment_ends(word), first = ends & -ends, length;
+		__u8 byte;
 
-		if (byte == ' ' || byte == '?') {
-			hs_path_hash_segment(&path);
-			return path.hash;
-		}
-		if (byte < ' ' || byte == '#')
-			return 0;
-		if (byte == '/') {
-			hs_path_hash_segment(&path);
-			path.length = path.digits = path.hex = path.hyphens = head->zero;
-		} else {
-			hs_path_hash_byte(&path, byte);
-		}
+		length = hs_bytes_marked((first - 1) & HS_ALL_BYTES * 0x80);
+		hs_path_hash_word(&path, word & ((first >> 7) - 1), length);
+		at += length;
+		if (!ends)
+			continue;
+		byte = head->bytes[at++ & (HS_HEAD_MAX - 1)];
+		hs_path_hash_segment(&path);
+		if (byte != '/')
+			return byte == ' ' || byte == '?' ? path.hash : 0;
 	}
 	return 0;
 }
@@ -250,9 +247,9 @@ static __always_inline struct hs_count *hs_count_of(const struct hs_sock *state)
 	__u32 place = 0, array, index;
 	void *counts;
 
-	for (int i = 0; i < HS_ROUTE_ANSWERS && !place; i++)
-		if (state->data.route.answer[i].status == state->data.status)
-			place = state->data.route.answer[i].place;
+	for (int i = 0; i < HS_ROUTE_ANSWERS; i++)
+		place |= state->data.route.answer[i].place &
+			 -hs_is_equal(state->data.route.answer[i].status, state->data.status);
 	if (!place)
 		return NULL;
 	array = place / HS_COUNTS;
@@ -261,9 +258,35 @@ static __always_inline struct hs_count *hs_count_of(const struct hs_sock *state)
 	return counts ? bpf_map_lookup_elem(counts, &index) : NULL;
 }
 
+/* Places in histograms: functions of their own, so that the verifier does not go on from each place apart. */
+__noinline __u32 hs_part_bucket(__u64 ns)
+{
+	return hs_bucket_of(hs_part_bound_ns, HS_PART_BUCKETS, ns);
+}
+
+__noinline __u32 hs_call_bucket(__u64 ns)
+{
+	return hs_bucket_of(hs_count_bound_ns, HS_COUNT_BUCKETS, ns);
+}
+
+__noinline __u32 hs_size_bucket(__u64 bytes)
+{
+	return hs_size_bucket_of(bytes);
+}
+
+__noinline __u32 hs_latency_bin(__u64 ns)
+{
+	return hs_latency_bin_of(ns, HS_LATENCY_UNIT_SHIFT, HS_LATENCY_STEP_SHIFT);
+}
+
+__noinline __u32 hs_rough_bin(__u64 ns)
+{
+	return hs_latency_bin_of(ns, HS_ROUGH_UNIT_SHIFT, HS_ROUGH_STEP_SHIFT);
+}
+
 static __always_inline void hs_part_add(struct hs_edge_count *edge, enum hs_part part, __u64 ns)
 {
-	__u32 bucket = hs_bucket_of(hs_part_bound_ns, HS_PART_BUCKETS, ns);
+	__u32 bucket = hs_part_bucket(ns);
 
 	edge->part_ns[part] += ns;
 	if (bucket < HS_PART_BUCKETS + 1)
@@ -272,7 +295,7 @@ static __always_inline void hs_part_add(struct hs_edge_count *edge, enum hs_part
 
 static __always_inline void hs_edge_add(const struct tcp_sock *tp, const struct hs_sock *state, __u64 duration_ns)
 {
-	__u32 bin = hs_latency_bin_of(duration_ns, HS_LATENCY_UNIT_SHIFT, HS_LATENCY_STEP_SHIFT);
+	__u32 bin = hs_latency_bin(duration_ns);
 	struct hs_edge_count *edge = hs_edge_count_at(state->data.route.edge_place);
 
 	if (!edge)
@@ -289,7 +312,7 @@ static __always_inline void hs_edge_add(const struct tcp_sock *tp, const struct 
 
 static __always_inline void hs_size_add(__u32 *sizes, __u64 bytes)
 {
-	__u32 bucket = hs_size_bucket_of(bytes);
+	__u32 bucket = hs_size_bucket(bytes);
 
 	if (bytes && bucket <= HS_COUNT_SIZES)
 		sizes[bucket]++;
@@ -312,10 +335,10 @@ static __always_inline bool hs_count_add(const struct tcp_sock *tp, struct hs_so
 	count->duration_ns += duration_ns;
 	count->request_bytes += state->data.request_bytes;
 	count->response_bytes += state->data.response_bytes;
-	bucket = hs_bucket_of(hs_count_bound_ns, HS_COUNT_BUCKETS, duration_ns);
+	bucket = hs_call_bucket(duration_ns);
 	if (bucket <= HS_COUNT_BUCKETS)
 		count->bucket[bucket]++;
-	bucket = hs_latency_bin_of(duration_ns, HS_ROUGH_UNIT_SHIFT, HS_ROUGH_STEP_SHIFT);
+	bucket = hs_rough_bin(duration_ns);
 	if (bucket < HS_COUNT_BINS)
 		count->bin[bucket]++;
 	hs_size_add(count->request_size, state->data.request_bytes);
@@ -346,7 +369,7 @@ static __always_inline void hs_call_waits(const struct tcp_sock *tp, struct hs_s
 		return;
 	}
 	state->data.turn = 0;
-	state->data.watch = HS_WATCH_HEADS;
+	state->data.watch = HS_WATCH_ENDS;
 	hs_submit(event);
 }
 
@@ -366,7 +389,7 @@ static __always_inline void hs_call_hand_over(const struct tcp_sock *tp, struct 
 {
 	hs_call_tell(tp, state, what);
 	state->data.stage = HS_STAGE_REST;
-	state->data.watch = HS_WATCH_HEADS;
+	state->data.watch = HS_WATCH_ENDS; /* many answers may come, if there are many requests */
 	state->data.turn = 0;
 }
 

@@ -4,14 +4,15 @@
  * sees what system calls hide (io_uring, sendfile), knows when bytes arrived and not when somebody
  * read them, and costs other system calls nothing. The programs only read, and always let pass.
  *
- * Recorded are the heads of what is said: where requests and responses begin. Of a long run of
- * bytes in one direction the rest is only counted, until userspace asks for more of the
- * connection, or for nothing (hs_watches).
+ * Recorded are the heads of what is said: where requests and responses begin; of some protocols
+ * its ends too. Of a long run of bytes in one direction the rest is only counted, until userspace
+ * asks for more of the connection, or for nothing (hs_watches).
  */
 #include "kernel.h"
 #include "hopscope/event.h"
 #include "lib/data.bpf.h"
 
+#define HS_TCP_FIN 1
 #define HS_TCP_PSH 8
 #define HS_CHUNKS_MAX 129 /* of 4 KiB: BIG TCP makes segments of up to 512 KiB, on loopback too */
 #define HS_BEFORE_MAX (256u << 10) /* so much goes unrecorded before a record tells of it */
@@ -59,6 +60,7 @@ static __always_inline bool hs_payload_find(struct __sk_buff *skb, struct hs_pay
 	tcp = data + ip;
 	if (tcp + 20 > end)
 		return false;
+	payload->header = ip;
 	payload->offset = ip + (tcp[12] >> 4) * 4;
 	payload->flags = tcp[13];
 	payload->position = bpf_ntohl(*(const __be32 *)(tcp + 4));
@@ -284,52 +286,118 @@ static __always_inline bool hs_data_is_redis(const __u8 bytes[8])
 
 /*
  * Protocols of which the heads of turns are not enough, by their first bytes: the preface of HTTP/2, a command of
- * Redis, PostgreSQL's first packet, MySQL's greeting. Until userspace has read so and says that it wants
- * all, several turns have gone by, and a short connection is over.
+ * Redis, PostgreSQL's first packet, MySQL's greeting. Until userspace has read so and says what it
+ * wants, several turns have gone by, and a short connection is over.
  */
-static __always_inline bool hs_data_is_wanted_whole(struct __sk_buff *skb, bool user, const struct hs_payload *payload)
+static __always_inline int hs_data_wanted_by(__u64 word, __u32 length)
 {
-	__u64 word;
 	__u8 *bytes = (__u8 *)&word;
 
-	if (payload->length < sizeof(word) || hs_payload_load(skb, user, payload, &word, sizeof(word)))
-		return false;
 	if (word == HS_WORD8('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') || hs_data_is_redis(bytes))
-		return true;
-	if (bpf_ntohl((__u32)word) == payload->length) /* startup, or whether encryption is spoken */
-		return (__u32)(word >> 32) == bpf_htonl(0x00030000) || (__u32)(word >> 32) == bpf_htonl(80877103);
-	return (word & 0xffffff) + 4 == payload->length && !bytes[3] && bytes[4] == 10;
+		return HS_WATCH_ALL;
+	if (bpf_ntohl((__u32)word) == length && /* startup, or whether encryption is spoken */
+	    ((__u32)(word >> 32) == bpf_htonl(0x00030000) || (__u32)(word >> 32) == bpf_htonl(80877103)))
+		return HS_WATCH_ENDS;
+	if ((word & 0xffffff) + 4 == length && !bytes[3] && bytes[4] == 10)
+		return HS_WATCH_ENDS;
+	return HS_WATCH_NEW;
 }
 
-/* In records of what fits into one; if the rest is not wanted, the first tells of it. */
-static __always_inline void hs_data_send_chunks(struct __sk_buff *skb, bool user, const struct hs_payload *payload,
-						const struct hs_sock *state)
+__noinline int hs_data_wanted(struct __sk_buff *skb, const struct hs_payload *payload)
 {
-	struct hs_payload chunk, rest = *payload;
+	__u64 word;
 
-	for (int i = 0; i < HS_CHUNKS_MAX; i++) {
-		chunk = rest;
-		if (rest.captured < rest.length && i < HS_CHUNKS_MAX - 1 && state->data.watch == HS_WATCH_ALL)
-			chunk.length = rest.captured;
-		if (user)
-			hs_user_send(&chunk, state);
-		else
-			hs_data_send(skb, &chunk, state);
-		if (chunk.length == rest.length)
-			break;
-		rest.before = 0;
-		rest.offset += chunk.length;
-		rest.position += chunk.length;
-		rest.length -= chunk.length;
-		rest.captured = rest.length < HS_EV_DATA_BYTES ? rest.length : HS_EV_DATA_BYTES;
-	}
+	if (!payload || payload->length < sizeof(word) || hs_payload_load(skb, false, payload, &word, sizeof(word)))
+		return HS_WATCH_NEW;
+	return hs_data_wanted_by(word, payload->length);
 }
 
+__noinline int hs_user_wanted(const struct hs_payload *payload)
+{
+	__u64 word;
+
+	if (!payload || payload->length < sizeof(word) || hs_payload_load(NULL, true, payload, &word, sizeof(word)))
+		return HS_WATCH_NEW;
+	return hs_data_wanted_by(word, payload->length);
+}
+
+/* A payload that is being sent in records of what fits into one. */
+struct hs_sending {
+	struct __sk_buff *skb; /* NULL: of a process's memory */
+	const struct hs_sock *state;
+	struct hs_payload rest;
+};
+
+static __always_inline long hs_send_next(__u32 index, bool user, struct hs_sending *sending)
+{
+	struct hs_payload *rest = &sending->rest, chunk = *rest;
+
+	if (chunk.captured > HS_EV_DATA_BYTES) {
+		chunk.captured = HS_EV_DATA_BYTES;
+		if (index < HS_CHUNKS_MAX - 1)
+			chunk.length = chunk.captured;
+	}
+	if (user)
+		hs_user_send(&chunk, sending->state);
+	else
+		hs_data_send(sending->skb, &chunk, sending->state);
+	rest->before = 0;
+	rest->offset += chunk.length;
+	rest->position += chunk.length;
+	rest->length -= chunk.length;
+	rest->captured -= chunk.captured;
+	return !rest->length;
+}
+
+static long hs_data_send_next(__u32 index, struct hs_sending *sending)
+{
+	return hs_send_next(index, false, sending);
+}
+
+/* What is not to be recorded the last record tells of. */
 __noinline int hs_data_send_all(struct __sk_buff *skb, const struct hs_payload *payload, const struct hs_sock *state)
 {
-	if (payload && state)
-		hs_data_send_chunks(skb, false, payload, state);
+	struct hs_sending sending = { .skb = skb, .state = state };
+
+	if (!payload || !state)
+		return 0;
+	sending.rest = *payload;
+	bpf_loop(HS_CHUNKS_MAX, hs_data_send_next, &sending, 0);
 	return 0;
+}
+
+/* Only its last bytes are recorded. */
+static __always_inline void hs_data_cut_to_tail(struct hs_payload *payload, struct hs_sock *state)
+{
+	__u32 hidden = payload->length - HS_WATCH_TAIL_BYTES;
+
+	if (payload->length <= HS_WATCH_TAIL_BYTES)
+		return;
+	state->data.before_ns = bpf_ktime_get_ns();
+	payload->before += hidden;
+	payload->offset += hidden;
+	payload->position += hidden;
+	payload->length = payload->captured = HS_WATCH_TAIL_BYTES;
+}
+
+/*
+ * How much of it is recorded. Where the ends of what is said are wanted, the segment in which the head of its turn
+ * ends is recorded whole, and then a pushed one's end: an application's last word is pushed.
+ */
+static __always_inline void hs_data_cut(struct hs_payload *payload, struct hs_sock *state)
+{
+	__u32 left = state->data.left;
+
+	payload->captured = payload->length;
+	if (state->data.watch == HS_WATCH_ALL)
+		return;
+	state->data.left = left > payload->length ? left - payload->length : 0;
+	if (state->data.watch != HS_WATCH_ENDS)
+		payload->captured = payload->length < left ? payload->length : left;
+	else if (!left && payload->flags & (HS_TCP_PSH | HS_TCP_FIN))
+		hs_data_cut_to_tail(payload, state);
+	else if (!left)
+		payload->captured = 0;
 }
 
 /* The first of a socket that is to be told. False: the other end tells it. */
@@ -368,7 +436,7 @@ static __always_inline void hs_turn_begins(__u8 direction, bool is_client, struc
 		state->data.read_ns = 0;
 	}
 	state->data.turn = direction + 1;
-	state->data.left = HS_WATCH_HEAD_BYTES;
+	state->data.left = state->data.watch == HS_WATCH_ENDS ? HS_WATCH_ENDS_BYTES : HS_WATCH_HEAD_BYTES;
 }
 
 static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
@@ -381,7 +449,8 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	if (!hs_data_is_new(skb, tp, payload, state, &in_order))
 		return;
 	begins = hs_client_begins(payload, state);
-	if (state->data.watch != HS_WATCH_HEADS || state->data.turn != direction + 1)
+	if (state->data.turn != direction + 1 ||
+	    (state->data.watch != HS_WATCH_HEADS && state->data.watch != HS_WATCH_ENDS))
 		hs_data_ask(payload, state, begins && in_order);
 	if (state->data.watch == HS_WATCH_NOTHING)
 		return;
@@ -393,19 +462,14 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	}
 	if (!hs_data_is_met(state) && !hs_packet_meet(tp, payload->cookie, state))
 		return;
-	if (state->data.watch == HS_WATCH_NEW && (first || begins) && hs_data_is_wanted_whole(skb, false, payload))
-		state->data.watch = HS_WATCH_ALL; /* until userspace wants it otherwise */
+	if (state->data.watch == HS_WATCH_NEW && (first || begins))
+		state->data.watch = hs_data_wanted(skb, payload); /* until userspace wants it otherwise */
 	if (state->data.turn != direction + 1) {
 		hs_turn_begins(direction, begins, state);
 		if (begins)
 			state->data.unread = direction == HS_DIRECTION_INGRESS;
 	}
-	payload->captured = payload->length < HS_EV_DATA_BYTES ? payload->length : HS_EV_DATA_BYTES;
-	if (state->data.watch != HS_WATCH_ALL) {
-		if (payload->captured > state->data.left)
-			payload->captured = state->data.left;
-		state->data.left -= payload->captured;
-	}
+	hs_data_cut(payload, state);
 	if (in_order && !payload->captured && !(payload->flags & HS_TCP_PSH) &&
 	    state->data.before[direction] < HS_BEFORE_MAX) {
 		state->data.before[direction] += payload->length;
@@ -413,16 +477,17 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 		return;
 	}
 	if (in_order) {
-		payload->before = state->data.before[direction];
+		payload->before += state->data.before[direction];
 		state->data.before[direction] = 0;
 	}
 	hs_data_send_all(skb, payload, state);
 }
 
-static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction, bool datagrams)
+static __always_inline int hs_data(struct __sk_buff *skb, bool datagrams)
 {
 	__u64 key = (__u64)skb->sk; /* of a request or in TIME_WAIT: is not among them */
-	struct hs_payload payload = { .direction = direction };
+	/* What came from no device is sent by this socket. */
+	struct hs_payload payload = { .direction = skb->ingress_ifindex ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS };
 	struct hs_sock *state;
 	const struct tcp_sock *tp;
 
@@ -430,10 +495,13 @@ static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction, bool d
 		return HS_PASS;
 	state = bpf_map_lookup_elem(&hs_socks, &key);
 	if (!state && datagrams && hs_dns_is(skb))
-		hs_dns_send(skb, direction);
-	if (!state || state->handled == TCP_LISTEN || HS_SOCK_DEAD(state) ||
-	    !hs_payload_find(skb, &payload))
+		hs_dns_send(skb, payload.direction);
+	if (!state || HS_SOCK_DEAD(state) || !hs_payload_find(skb, &payload))
 		return HS_PASS;
+	if (state->handled == TCP_LISTEN) {
+		hs_early_keep(skb, &payload, hs_data_wanted(skb, &payload));
+		return HS_PASS;
+	}
 	if (state->data.watch == HS_WATCH_NOTHING) {
 		*hs_ignored_place(key) = key;
 		return HS_PASS;
@@ -446,27 +514,16 @@ static __always_inline int hs_data(struct __sk_buff *skb, __u8 direction, bool d
 	return HS_PASS;
 }
 
-SEC("cgroup_skb/egress")
-int hs_data_egress(struct __sk_buff *skb)
-{
-	return hs_data(skb, HS_DIRECTION_EGRESS, true);
-}
-
+/* Attached for both directions: it is verified once. */
 SEC("cgroup_skb/ingress")
-int hs_data_ingress(struct __sk_buff *skb)
+int hs_data_skb(struct __sk_buff *skb)
 {
-	return hs_data(skb, HS_DIRECTION_INGRESS, true);
+	return hs_data(skb, true);
 }
 
 /* The same where the kernel refuses what datagrams take. */
-SEC("cgroup_skb/egress")
-int hs_data_egress_tcp(struct __sk_buff *skb)
-{
-	return hs_data(skb, HS_DIRECTION_EGRESS, false);
-}
-
 SEC("cgroup_skb/ingress")
-int hs_data_ingress_tcp(struct __sk_buff *skb)
+int hs_data_skb_tcp(struct __sk_buff *skb)
 {
-	return hs_data(skb, HS_DIRECTION_INGRESS, false);
+	return hs_data(skb, false);
 }

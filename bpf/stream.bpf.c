@@ -140,39 +140,61 @@ static __always_inline bool hs_user_is_there(const struct hs_payload *payload)
 	return !bpf_probe_read_user(&byte, 1, at) && !bpf_probe_read_user(&byte, 1, at + payload->length - 1);
 }
 
+static long hs_user_send_next(__u32 index, struct hs_sending *sending)
+{
+	return hs_send_next(index, true, sending);
+}
+
 __noinline int hs_user_send_all(const struct hs_payload *payload, const struct hs_sock *state)
 {
-	if (payload && state)
-		hs_data_send_chunks(NULL, true, payload, state);
+	struct hs_sending sending = { .state = state };
+
+	if (!payload || !state)
+		return 0;
+	sending.rest = *payload;
+	bpf_loop(HS_CHUNKS_MAX, hs_user_send_next, &sending, 0);
 	return 0;
+}
+
+/*
+ * How much of a buffer is recorded, at the call's entry no more than that is told. A call's end may be that of what is
+ * said, as a pushed segment's may. False: nothing of it now.
+ */
+static __always_inline bool hs_user_cut(struct hs_payload *payload, struct hs_sock *state, bool enters)
+{
+	__u32 left = state->data.left;
+
+	payload->flags = enters ? 0 : HS_TCP_PSH;
+	if (payload->user)
+		hs_data_cut(payload, state);
+	if (payload->captured > HS_ENTERED_MAX)
+		payload->captured = HS_ENTERED_MAX;
+	if (!enters)
+		return true;
+	payload->length = payload->captured;
+	if (payload->length && hs_user_is_there(payload))
+		return true;
+	state->data.left = left;
+	return false;
 }
 
 /* A buffer. 0: what follows is to be told at the call's exit. */
 __noinline int hs_user_take(struct hs_payload *payload, struct hs_sock *state, __u32 enters)
 {
-	__u32 wanted;
-	bool all;
+	__u32 length;
 
 	if (!payload || !state)
 		return 0;
 	if (!hs_user_is_new(payload, state))
 		return 1;
-	wanted = !payload->user ? 0 : state->data.watch == HS_WATCH_ALL ? HS_ENTERED_MAX : state->data.left;
-	all = payload->length <= wanted;
-	if (enters && !all)
-		payload->length = wanted;
-	if (!payload->length || (enters && !hs_user_is_there(payload)))
+	length = payload->length;
+	if (!hs_user_cut(payload, state, enters))
 		return 0;
-	payload->captured = all ? payload->length : wanted;
-	if (payload->captured > HS_EV_DATA_BYTES)
-		payload->captured = HS_EV_DATA_BYTES;
-	if (state->data.watch != HS_WATCH_ALL)
-		state->data.left -= payload->captured;
 	if (payload->before)
 		state->data.before_ns = bpf_ktime_get_ns();
 	state->data.next[payload->direction & 1] = payload->position + payload->length;
 	hs_user_send_all(payload, state);
-	return all || !enters;
+	return !enters || payload->length == length;
 }
 
 /*
@@ -249,7 +271,7 @@ static __always_inline bool hs_user_is_wanted(const struct sock *sk, const struc
 	bool first = !(state->data.begun & (1 << payload->direction));
 	struct hs_iovec buffer = {};
 
-	if (state->data.watch != HS_WATCH_HEADS || turns)
+	if (turns || (state->data.watch != HS_WATCH_HEADS && state->data.watch != HS_WATCH_ENDS))
 		hs_data_ask(payload, state, false); /* what the kernel counts, it counts of packets */
 	if (state->data.watch == HS_WATCH_NOTHING)
 		return false;
@@ -258,8 +280,7 @@ static __always_inline bool hs_user_is_wanted(const struct sock *sk, const struc
 	if (state->data.watch == HS_WATCH_NEW && (first || begins) && hs_buffer_at(buffers, 0, &buffer)) {
 		payload->user = buffer.base;
 		payload->length = buffer.length < buffers->total ? buffer.length : buffers->total;
-		if (hs_data_is_wanted_whole(NULL, true, payload))
-			state->data.watch = HS_WATCH_ALL; /* until userspace wants it otherwise */
+		state->data.watch = hs_user_wanted(payload); /* until userspace wants it otherwise */
 	}
 	if (turns)
 		hs_turn_begins(payload->direction, begins, state);

@@ -94,6 +94,19 @@ static __always_inline void hs_syn_sent(struct sock *sk, struct hs_sock *state)
 		hs_connect_is_told(state->tid);
 }
 
+static __always_inline void hs_established_server(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
+{
+	struct hs_early *early = hs_early_of(tp);
+	__u64 cookie = hs_cookie(sk); /* makes it: accept() could only read it */
+
+	/* SYN-ACKs sent again were counted at the listener, and the child inherits them. */
+	state->retrans_base = tp->total_retrans;
+	if (early && !hs_announce_servers)
+		hs_send_open(sk, tp, state);
+	if (early)
+		hs_early_tell(cookie, early, state);
+}
+
 static __always_inline void hs_established(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
 {
 	state->established_ns = bpf_ktime_get_ns();
@@ -104,11 +117,8 @@ static __always_inline void hs_established(struct sock *sk, const struct tcp_soc
 	state->connect_sent = 0; /* a later failure is one of a later connect() */
 	if (state->role == HS_ROLE_CLIENT || hs_announce_servers)
 		hs_send_open(sk, tp, state);
-	if (state->role == HS_ROLE_SERVER) {
-		/* SYN-ACKs sent again were counted at the listener, and the child inherits them. */
-		state->retrans_base = tp->total_retrans;
-		hs_cookie(sk); /* makes it: accept() could only read it */
-	}
+	if (state->role == HS_ROLE_SERVER)
+		hs_established_server(sk, tp, state);
 }
 
 static __always_inline void hs_listening(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)

@@ -8,6 +8,7 @@
 struct hs_payload {
 	__u64 cookie;
 	__u64 user;           /* address in the memory of the process whose call it is; not of a packet */
+	__u32 header;         /* where TCP's begins in the packet */
 	__u32 offset, length; /* in the packet, or from user on */
 	__u32 position;       /* sequence number */
 	__u32 captured;       /* how much of it is to be recorded */

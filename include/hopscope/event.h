@@ -356,8 +356,11 @@ enum hs_watch {
 	HS_WATCH_ALL,    /* all of it */
 	HS_WATCH_NOTHING,
 	HS_WATCH_COUNT,  /* HTTP/1 without surprises: the kernel follows its calls, and counts those that are ordinary */
+	HS_WATCH_ENDS,   /* the first HS_WATCH_ENDS_BYTES of every turn, and the last HS_WATCH_TAIL_BYTES of what is pushed behind */
 };
 #define HS_WATCH_HEAD_BYTES 4096
+#define HS_WATCH_ENDS_BYTES (128u << 10) /* and the segment in which they end */
+#define HS_WATCH_TAIL_BYTES 512
 
 /* What userspace has decided of a connection; of HS_WATCH_COUNT also whose calls they are. Not a record. */
 struct hs_wanted {

@@ -26,15 +26,13 @@ static uint64_t hash_of(enum hs_method method, const char *path)
 {
 	struct hs_path_hash p = { .hash = method, .literal = method };
 
-	for (path++; *path; path++) {
-		if (*path != '/') {
-			hs_path_hash_byte(&p, *path);
-			continue;
-		}
+	while (*path++) {
+		size_t length = strcspn(path, "/");
+
+		hs_path_hash_text(&p, path, length);
 		hs_path_hash_segment(&p);
-		p.length = p.digits = p.hex = p.hyphens = 0;
+		path += length;
 	}
-	hs_path_hash_segment(&p);
 	return p.hash;
 }
 

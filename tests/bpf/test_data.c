@@ -49,6 +49,13 @@ static void mapped(void **state)
 	check_both_ends(&v4_mapped);
 }
 
+static bool is_of_server(const void *record, const void *cookie)
+{
+	const struct hs_ev_connection *connection = record;
+
+	return connection->socket.cookie == *(const uint64_t *)cookie && connection->socket.phase == HS_PHASE_OPEN;
+}
+
 /* Of a long run the head is recorded, of the rest how much it was; a turn later there is a head again. */
 static void heads(void **state)
 {
@@ -152,6 +159,109 @@ static void redis(void **state)
 	}
 }
 
+/* Every segment is pushed on its own. */
+static void send_pushed(int from, int to, const uint8_t *bytes, size_t size, size_t step)
+{
+	for (size_t at = 0; at < size; at += step) {
+		send_all(from, bytes + at, step);
+		receive_all(to, step);
+	}
+}
+
+/* Of an answer of PostgreSQL or MySQL its head, and the ends of what is pushed; of the next one the same again. */
+static void ends(void **state)
+{
+	static const char startup[] = "\0\0\0\14\0\3\0\0abc", greeting[] = "\6\0\0\0\012" "10.11";
+	const size_t head = HS_WATCH_ENDS_BYTES, step = 8192, size = head + 20 * step;
+	uint8_t *bytes = pattern(size);
+	struct told told;
+	struct pair pair;
+
+	(void)state;
+	watch_with_ring(hooks, 4 << 20);
+	for (int mysql = 0; mysql < 2; mysql++) {
+		size_t first = mysql ? sizeof(greeting) - 1 : 0;
+
+		pair = open_pair(&v4);
+		if (mysql)
+			send_pushed(pair.server, pair.client, (const uint8_t *)greeting, first, first);
+		send_pushed(pair.client, pair.server, (const uint8_t *)startup, sizeof(startup), sizeof(startup));
+		for (int turn = 1; turn <= 2; turn++) {
+			send_pushed(pair.server, pair.client, bytes, size, step);
+			told = await_bytes(pair.server_cookie, HS_DIRECTION_EGRESS, first + turn * size, NULL);
+			assert_int_equal(told.captured, first + turn * (head + 20 * HS_WATCH_TAIL_BYTES));
+			send_pushed(pair.client, pair.server, bytes, 1, 1);
+		}
+		close_pair(&pair);
+	}
+	assert_int_equal(lost(HS_LOSS_RING_DATA), 0);
+	free(bytes);
+}
+
+/* … and what is captured is what was said there, in however large segments; what is not pushed has no end. */
+static void ends_of_a_stream(void **state)
+{
+	const size_t size = 8 << 20;
+	uint8_t *bytes = pattern(size);
+	struct told told;
+	struct pair pair;
+
+	(void)state;
+	watch_with_ring(hooks, 4 << 20);
+	pair = open_pair(&v4);
+	want(pair.server_cookie, HS_WATCH_ENDS);
+	want(pair.client_cookie, HS_WATCH_ENDS);
+	stream(pair.server, pair.client, bytes, size);
+	for (int end = 0; end < 2; end++) {
+		told = end ? await_bytes(pair.client_cookie, HS_DIRECTION_INGRESS, size, bytes) :
+			     await_bytes(pair.server_cookie, HS_DIRECTION_EGRESS, size, bytes);
+		assert_true(told.captured > HS_WATCH_ENDS_BYTES && told.captured < size / 4);
+	}
+	assert_int_equal(lost(HS_LOSS_RING_DATA), 0);
+	close_pair(&pair);
+	free(bytes);
+}
+
+/* A server that is woken by the first request: that arrives at the listener, before the connection is there. */
+static void deferred(void **state)
+{
+	static const size_t sizes[] = { 5, 512, 513, HS_EV_DATA_BYTES, 10000 };
+	static const struct address *const addresses[] = { &v4, &v6, &v4_mapped };
+	uint8_t *bytes = pattern(10000);
+
+	(void)state;
+	watch_with_ring(hooks, 1 << 20);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses) * 5; i++) {
+		size_t size = sizes[i % 5], captured = size < HS_EV_DATA_BYTES ? size : HS_EV_DATA_BYTES;
+		const struct address *address = addresses[i / 5];
+		const struct hs_ev_connection *opened;
+		struct pair pair;
+		struct told told;
+		uint16_t port;
+
+		pair.listener = listen_on(address, &port, 4);
+		setsockopt(pair.listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){ 5 }, sizeof(int));
+		pair.client = connect_to(address, port);
+		send_all(pair.client, bytes, size);
+		pair.server = accept_from(pair.listener);
+		pair.server_cookie = cookie_of(pair.server);
+		receive_all(pair.server, size);
+		told = await_bytes(pair.server_cookie, HS_DIRECTION_INGRESS, size, bytes);
+		assert_int_equal(told.captured, captured);
+		opened = find_record(HS_EV_CONNECTION, is_of_server, &pair.server_cookie);
+		assert_non_null(opened);
+		assert_int_equal(opened->socket.role, HS_ROLE_SERVER);
+		send_all(pair.server, "ok", 2);
+		receive_all(pair.client, 2);
+		send_all(pair.client, bytes, 3);
+		receive_all(pair.server, 3);
+		told = await_bytes(pair.server_cookie, HS_DIRECTION_INGRESS, size + 3, NULL);
+		assert_int_equal(told.captured, captured + 3);
+		close_pair(&pair);
+	}
+	free(bytes);
+}
+
 /* It is decided while the connection speaks. */
 static void nothing_any_more(void **state)
 {
@@ -194,13 +304,6 @@ static void sent_from_a_file(void **state)
 	close_pair(&pair);
 	close(file);
 	free(bytes);
-}
-
-static bool is_of_server(const void *record, const void *cookie)
-{
-	const struct hs_ev_connection *connection = record;
-
-	return connection->socket.cookie == *(const uint64_t *)cookie && connection->socket.phase == HS_PHASE_OPEN;
 }
 
 static bool is_data_of(const void *record, const void *cookie)
@@ -279,6 +382,9 @@ int main(void)
 		cmocka_unit_test_teardown(all, unwatch),
 		cmocka_unit_test_teardown(http2, unwatch),
 		cmocka_unit_test_teardown(redis, unwatch),
+		cmocka_unit_test_teardown(ends, unwatch),
+		cmocka_unit_test_teardown(ends_of_a_stream, unwatch),
+		cmocka_unit_test_teardown(deferred, unwatch),
 		cmocka_unit_test_teardown(nothing_any_more, unwatch),
 		cmocka_unit_test_teardown(sent_from_a_file, unwatch),
 		cmocka_unit_test_teardown(announced, unwatch),

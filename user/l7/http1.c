@@ -384,6 +384,8 @@ static bool hidden(struct hs_conversation *c, enum hs_side from, uint64_t length
 
 	if (http->phase[from] != PHASE_CHUNK && http->phase[from] != PHASE_HIDDEN)
 		return false;
+	if (from == HS_SERVER && hs_call_oldest(c) != hs_call_newest(c))
+		return false; /* the next answer may have begun in there */
 	add_bytes(http, from, length);
 	http->phase[from] = PHASE_HIDDEN;
 	http->hidden_ns[from] = last_ns;

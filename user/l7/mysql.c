@@ -16,7 +16,7 @@
 #define WANTED 24        /* bytes of a packet of the server that are looked at */
 #define GREETING_MAX 512
 #define COLUMNS_MAX 65535
-#define ERROR_TAIL 256   /* here the error that ends a long answer is looked for */
+#define TAIL 512         /* here the end of a long answer is looked for */
 
 enum {
 	STATUS_MORE_RESULTS = 8,
@@ -327,12 +327,19 @@ static bool is_tail(const uint8_t *bytes, size_t length)
 /* Where an error that ends these bytes begins; length: nowhere. */
 static size_t find_error(const uint8_t *bytes, size_t length)
 {
-	size_t at = length < ERROR_TAIL ? 0 : length - ERROR_TAIL;
+	size_t at = length < TAIL ? 0 : length - TAIL;
 
 	for (; at + 13 <= length; at++)
 		if (bytes[at + 4] == 0xff && bytes[at + 7] == '#' && hs_my_le24(bytes + at) + HS_MY_HEAD == length - at)
 			return at;
 	return length;
+}
+
+/* More of an answer whose packets are not told apart. */
+static void take_hidden(struct hs_conversation *c, uint64_t length)
+{
+	if (hs_call_oldest(c))
+		hs_call_oldest(c)->response_bytes += length;
 }
 
 /* The end of an answer may be seen: then the rest is read from there. */
@@ -341,14 +348,30 @@ static ssize_t feed_hidden_answer(struct hs_conversation *c, struct hs_my *my, c
 	size_t at = find_error(slice->bytes, slice->length);
 
 	my->hidden_ns = slice->last_ns;
+	my->kept = 0;
 	if (at < slice->length) {
 		my->hidden[HS_SERVER] = my->continues[HS_SERVER] = false;
 		my->state = HS_MY_STATE_ROWS;
+		take_hidden(c, at);
 		return at ? (ssize_t)at : feed_server(c, my, slice);
 	}
-	if (is_tail(slice->bytes, slice->length))
+	if (is_tail(slice->bytes, slice->length)) {
+		take_hidden(c, at);
 		hs_my_settle(c, my);
-	return slice->length;
+		return at;
+	}
+	my->kept = hs_my_least(at, TAIL); /* it may begin here, and go on in the next segment */
+	take_hidden(c, at - my->kept);
+	return at - my->kept;
+}
+
+/* The end of an answer that was not found before the client went on: what comes behind it is of the next one. */
+static ssize_t drop_kept(struct hs_my *my)
+{
+	ssize_t kept = my->kept;
+
+	my->kept = 0;
+	return kept;
 }
 
 static ssize_t feed_hidden(struct hs_conversation *c, struct hs_my *my, enum hs_side from, const struct hs_slice *slice)
@@ -366,6 +389,8 @@ static bool hidden(struct hs_conversation *c, enum hs_side from, uint64_t length
 	if (my->phase != HS_MY_PHASE_COMMANDS)
 		return false;
 	if (from == HS_SERVER) {
+		take_hidden(c, my->kept + length);
+		my->kept = 0;
 		my->hidden_ns = last_ns;
 	} else {
 		hs_my_touch(c, last_ns);
@@ -396,6 +421,8 @@ static ssize_t feed(struct hs_conversation *c, enum hs_side from, const struct h
 		my->hidden[HS_CLIENT] = my->sends_file = my->continues[HS_CLIENT] = false;
 	if (my->hidden[from])
 		return feed_hidden(c, my, from, slice);
+	if (from == HS_SERVER && my->kept)
+		return drop_kept(my);
 	return from == HS_CLIENT ? hs_my_feed_client(c, my, slice) : feed_server(c, my, slice);
 }
 
@@ -427,7 +454,7 @@ const struct hs_protocol hs_protocol_mysql = {
 	.name = "mysql",
 	.kind = HS_PROTOCOL_DB,
 	.state_size = sizeof(struct hs_my),
-	.whole = true, /* how an answer went only its last bytes tell */
+	.needs = HS_NEEDS_ENDS, /* how an answer went only its last bytes tell */
 	.match = hs_my_match_mysql,
 	.boundary = hs_my_boundary,
 	.feed = feed,
@@ -442,7 +469,7 @@ const struct hs_protocol hs_protocol_mariadb = {
 	.name = "mariadb",
 	.kind = HS_PROTOCOL_DB,
 	.state_size = sizeof(struct hs_my),
-	.whole = true,
+	.needs = HS_NEEDS_ENDS,
 	.match = hs_my_match_mariadb,
 	.boundary = hs_my_boundary,
 	.feed = feed,

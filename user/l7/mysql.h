@@ -76,6 +76,7 @@ struct hs_my {
 	bool continues[HS_SIDES];  /* the next packet belongs to the last */
 	bool sends_file;
 	bool hidden[HS_SIDES];     /* in a part of a turn that was not recorded */
+	uint16_t kept;             /* bytes of such a part of an answer that are given again, with what comes behind them */
 	uint64_t hidden_ns;
 	struct hs_statements statements;
 	struct hs_sql sql;

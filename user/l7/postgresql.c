@@ -204,13 +204,28 @@ static size_t find_tail(const uint8_t *bytes, size_t length)
 	return at;
 }
 
+/* More of an answer whose messages are not told apart. */
+static void take_hidden(struct hs_conversation *c, struct hs_pg *pg, uint64_t length)
+{
+	struct hs_call *call = hs_pg_answering(c, pg);
+
+	if (call)
+		call->response_bytes += length;
+}
+
 static ssize_t feed_hidden_answer(struct hs_conversation *c, struct hs_pg *pg, const struct hs_slice *slice)
 {
+	struct hs_pg_flow *flow = &pg->flow[HS_SERVER];
 	size_t at = find_tail(slice->bytes, slice->length);
 
 	pg->hidden_ns = slice->last_ns;
-	if (at == slice->length)
-		return at;
+	flow->kept = 0;
+	if (at == slice->length) { /* it may begin here, and go on in the next segment */
+		flow->kept = at < TAIL ? at : TAIL;
+		take_hidden(c, pg, at - flow->kept);
+		return at - flow->kept;
+	}
+	take_hidden(c, pg, at);
 	settle(c, pg, slice->bytes[at] == 'Z' ? NULL : hs_call_newest(c));
 	if (slice->bytes[at] == 'Z')
 		return slice->length;
@@ -232,6 +247,8 @@ static bool hidden(struct hs_conversation *c, enum hs_side from, uint64_t length
 	struct hs_pg_flow *flow = &pg->flow[from];
 
 	if (from == HS_SERVER) {
+		take_hidden(c, pg, flow->kept + length);
+		flow->kept = 0;
 		flow->hidden = true;
 		pg->hidden_ns = last_ns;
 		return true;
@@ -248,6 +265,15 @@ static bool hidden(struct hs_conversation *c, enum hs_side from, uint64_t length
 	return true;
 }
 
+/* The end of an answer that was not found before the client went on: what comes behind it is of the next one. */
+static ssize_t drop_kept(struct hs_pg *pg)
+{
+	ssize_t kept = pg->flow[HS_SERVER].kept;
+
+	pg->flow[HS_SERVER].kept = 0;
+	return kept;
+}
+
 /* ---- the protocol ---- */
 
 static ssize_t feed(struct hs_conversation *c, enum hs_side from, const struct hs_slice *slice)
@@ -256,7 +282,9 @@ static ssize_t feed(struct hs_conversation *c, enum hs_side from, const struct h
 
 	if (from == HS_SERVER) {
 		pg->server_spoke = true;
-		return pg->flow[from].hidden ? feed_hidden_answer(c, pg, slice) : feed_server(c, pg, slice);
+		if (pg->flow[from].hidden)
+			return feed_hidden_answer(c, pg, slice);
+		return pg->flow[from].kept ? drop_kept(pg) : feed_server(c, pg, slice);
 	}
 	if (pg->flow[HS_SERVER].hidden && !pg->flow[from].left)
 		settle(c, pg, NULL);
@@ -295,7 +323,7 @@ const struct hs_protocol hs_protocol_postgresql = {
 	.name = "postgresql",
 	.kind = HS_PROTOCOL_DB,
 	.state_size = sizeof(struct hs_pg),
-	.whole = true, /* how an answer went only its last bytes tell */
+	.needs = HS_NEEDS_ENDS, /* how an answer went only its last bytes tell */
 	.match = hs_pg_match,
 	.boundary = hs_pg_boundary,
 	.feed = feed,

@@ -29,6 +29,7 @@ struct hs_pg_flow {
 	uint8_t type;
 	uint8_t field;
 	bool hidden;   /* in a part of a turn that was not recorded */
+	uint16_t kept; /* bytes of such a part that are given again, with what comes behind them */
 };
 
 struct hs_pg {

@@ -45,12 +45,18 @@ enum hs_protocol_kind {
 	HS_PROTOCOL_TLS,  /* hopscope_tls_…: a handshake is a call */
 };
 
+/* How much a parser needs of a turn, which is all that a side says until the other speaks. */
+enum hs_protocol_needs {
+	HS_NEEDS_HEADS, /* its first 4 KiB */
+	HS_NEEDS_ENDS,  /* the first 128 KiB, and behind them the ends of what the application sends */
+	HS_NEEDS_ALL,
+};
+
 struct hs_protocol {
 	const char *name;    /* as in labels and JSON: "http", "postgresql" */
 	enum hs_protocol_kind kind;
 	size_t state_size;   /* of the parser's state for a connection; zeroed before the first use */
-	/* Every byte is needed; else the heads of turns are enough (the first 4 KiB that a side says). */
-	bool whole;
+	enum hs_protocol_needs needs;
 	/* It finds the next message of one side alone, without the other (frames with stream numbers). */
 	bool resumes_by_side;
 	/*

@@ -202,8 +202,7 @@ static bool is_in_place_of_a_name(const char *segment, size_t length)
 {
 	struct hs_path_hash p = {};
 
-	for (size_t i = 0; i < length; i++)
-		hs_path_hash_byte(&p, segment[i]);
+	hs_path_hash_text(&p, segment, length);
 	return hs_segment_class_of(&p) != HS_SEGMENT_LITERAL;
 }
 
@@ -223,15 +222,14 @@ bool hs_route_hash(const struct hs_route_patterns *patterns, const char *method,
 	enum hs_method seed = method_of(method);
 	struct hs_path_hash p = { .hash = seed, .literal = seed };
 	bool folded = false;
+	uint32_t words = 0;
 
-	if (!seed || *path != '/' || *route != '/' || strlen(path) >= HS_PATH_MAX)
+	if (!seed || *path != '/' || *route != '/')
 		return false;
 	while (*path == '/') {
 		size_t length = strcspn(++path, "/"), wanted = strcspn(++route, "/");
 
-		p.length = p.digits = p.hex = p.hyphens = 0;
-		for (size_t i = 0; i < length; i++)
-			hs_path_hash_byte(&p, path[i]);
+		words += hs_path_hash_text(&p, path, length);
 		if (hs_segment_class_of(&p) == HS_SEGMENT_LITERAL) {
 			if (wanted != length || memcmp(path, route, length))
 				return false;
@@ -247,5 +245,5 @@ bool hs_route_hash(const struct hs_route_patterns *patterns, const char *method,
 			return false;
 	}
 	*hash = p.hash;
-	return p.hash && !(folded && names_things(patterns));
+	return p.hash && words <= HS_PATH_WORDS && !(folded && names_things(patterns));
 }

@@ -20,6 +20,7 @@ struct hs_talk {
 	unsigned unwanted;
 	unsigned calls;  /* told in full, since the kernel followed it last */
 	unsigned needed; /* so many of them, until it may */
+	bool pipelines;  /* the client has asked before it was answered: many answers may come in one turn */
 	char version[HS_VERSION_LEN]; /* of the last one */
 };
 
@@ -72,15 +73,19 @@ static void want(struct hs_talk *talk, enum hs_watch watch)
 /* May the kernel follow this connection by itself from its next request on? */
 static bool is_predictable(const struct hs_talk *talk)
 {
-	return talk->calls >= talk->needed && talk->connection->edge && talk->connection->edge->counted &&
+	return talk->calls >= talk->needed && !talk->pipelines && talk->connection->edge && talk->connection->edge->counted &&
 	       hs_conversation_is_at_rest(talk->conversation);
 }
 
 static enum hs_watch wanted_of(const struct hs_talk *talk, const struct hs_protocol *protocol)
 {
+	static const enum hs_watch watches[] = {
+		[HS_NEEDS_HEADS] = HS_WATCH_HEADS, [HS_NEEDS_ENDS] = HS_WATCH_ENDS, [HS_NEEDS_ALL] = HS_WATCH_ALL,
+	};
+
 	if (talk->watch == HS_WATCH_COUNT || is_predictable(talk))
 		return HS_WATCH_COUNT;
-	return protocol->whole ? HS_WATCH_ALL : HS_WATCH_HEADS;
+	return talk->pipelines && protocol->needs == HS_NEEDS_HEADS ? HS_WATCH_ENDS : watches[protocol->needs];
 }
 
 static void stop(struct hs_talk *talk)
@@ -142,10 +147,13 @@ static void feed(struct hs_talk *talk, const struct hs_ev_data *event)
 		.read_ns = event->read_ns,
 	};
 	const struct hs_protocol *protocol;
+	const struct hs_call *pending;
 
 	hs_conversation_feed(talk->conversation, &before);
 	hs_conversation_feed(talk->conversation, &segment);
 	protocol = hs_conversation_protocol(talk->conversation);
+	pending = hs_conversation_pending(talk->conversation);
+	talk->pipelines |= pending && pending->next;
 	if (hs_conversation_is_ignored(talk->conversation))
 		stop(talk);
 	else if (protocol)
@@ -189,7 +197,7 @@ static void resume(struct hs_talk *talk, const struct hs_ev_call *event, const s
 	position[out] = event->position[HS_DIRECTION_EGRESS];
 	position[in] = event->position[HS_DIRECTION_INGRESS];
 	hs_conversation_resume(talk->conversation, position, call);
-	talk->watch = HS_WATCH_HEADS;
+	talk->watch = HS_WATCH_ENDS;
 	talk->calls = 0;
 	if (talk->needed < CALLS_NEEDED_MAX)
 		talk->needed *= 4;

@@ -72,8 +72,8 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.gives = "requests and responses of clear-text protocols; DNS lookups",
 		.lost = "connections only: no requests, no routes, no status, no request times, no lookups",
 		.ladder = {
-			{ "cgroup_skb", { "hs_data_egress", "hs_data_ingress" } },
-			{ "cgroup_skb_tcp", { "hs_data_egress_tcp", "hs_data_ingress_tcp" } }, /* no DNS over UDP */
+			{ "cgroup_skb", { "hs_data_skb" } },
+			{ "cgroup_skb_tcp", { "hs_data_skb_tcp" } }, /* no DNS over UDP */
 			{ "syscalls", { "hs_sys_enter", "hs_sys_exit" },
 			  .misses = "what io_uring carries, of sendfile() and splice() more than the length, and when a "
 				    "request arrives: only when it is read; every system call of the machine pays for it" },

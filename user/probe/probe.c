@@ -50,6 +50,7 @@ struct hs_probe {
 	struct bpf_link *links[MAX_LINKS];
 	size_t link_count;
 	struct bpf_link *snapshot;
+	int egress; /* the second link of a program for both directions; -1: none */
 	struct hs_hook_status hooks[HS_HOOK_COUNT];
 	const char *tracefs;
 	struct hs_reasons reasons;
@@ -415,8 +416,18 @@ static struct bpf_link *attach_tracepoint(struct hs_probe *probe, struct bpf_pro
 	return link;
 }
 
+/*
+ * A program that only lets pass may be attached for both directions, and is verified once (libbpf would
+ * attach it for one).
+ */
+static struct bpf_link *attach_both_ways(struct hs_probe *probe, struct bpf_program *program, int root)
+{
+	probe->egress = bpf_link_create(bpf_program__fd(program), root, BPF_CGROUP_INET_EGRESS, NULL);
+	return probe->egress < 0 ? NULL : bpf_program__attach_cgroup(program, root);
+}
+
 /* At the root of cgroup v2: every socket's. */
-static struct bpf_link *attach_cgroup(struct bpf_program *program)
+static struct bpf_link *attach_cgroup(struct hs_probe *probe, struct bpf_program *program)
 {
 	struct bpf_link *link;
 	char root[256];
@@ -430,7 +441,10 @@ static struct bpf_link *attach_cgroup(struct bpf_program *program)
 	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return refuse("cannot open the root of cgroup v2: %s", strerror(errno));
-	link = bpf_program__attach_cgroup(program, fd);
+	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB)
+		link = attach_both_ways(probe, program, fd);
+	else
+		link = bpf_program__attach_cgroup(program, fd);
 	if (!link)
 		refuse("attaching to a cgroup takes CAP_NET_ADMIN (%s)", strerror(errno));
 	close(fd);
@@ -443,7 +457,7 @@ static struct bpf_link *attach(struct hs_probe *probe, struct bpf_program *progr
 		return attach_tracepoint(probe, program);
 	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SKB ||
 	    bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SOCK_ADDR)
-		return attach_cgroup(program);
+		return attach_cgroup(probe, program);
 	return bpf_program__attach(program);
 }
 
@@ -473,6 +487,9 @@ static void unload(struct hs_probe *probe)
 		bpf_link__destroy(probe->links[i]);
 	probe->link_count = 0;
 	probe->snapshot = NULL;
+	if (probe->egress >= 0)
+		close(probe->egress);
+	probe->egress = -1;
 	hs_bpf__destroy(probe->skeleton);
 	probe->skeleton = NULL;
 }
@@ -555,6 +572,7 @@ int hs_probe_open(const struct hs_probe_config *config, struct hs_probe **out, c
 		return -ENOMEM;
 	probe->config = *config;
 	probe->tracefs = "";
+	probe->egress = -1;
 	hooks_init(probe);
 	if (fexit_is_forbidden())
 		skip_forbidden(probe);

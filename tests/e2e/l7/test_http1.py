@@ -31,6 +31,7 @@ http {{
     if_modified_since before;
     server {{
         listen {port};
+        listen {deferred} deferred;
         root {folder}/www;
         location /users/ {{ return 200 "somebody"; }}
         location /broken {{ return 500 "no"; }}
@@ -54,14 +55,14 @@ def agent(lab):
 
 class Nginx:
     def __init__(self, lab):
-        self.port, self.folder = lab.port(), lab.folder
+        self.port, self.deferred, self.folder = lab.port(), lab.port(), lab.folder
         www = lab.folder / "www"
         (www / "upload").mkdir(parents=True)
         (www / "large").write_bytes(b"x" * 20 * MIB)
         (www / "small").write_bytes(b"y" * 100)
         (www / "upload").chmod(0o777)
         config = lab.folder / "nginx.conf"
-        config.write_text(NGINX.format(folder=lab.folder, port=self.port))
+        config.write_text(NGINX.format(folder=lab.folder, port=self.port, deferred=self.deferred))
         lab.start("nginx", "-c", config, "-e", lab.folder / "error.log").listening(self.port)
 
     def url(self, path):
@@ -145,6 +146,20 @@ def test_ab(lab, agent, nginx, keep):
     nothing_lost(agent)
 
 
+@pytest.mark.needs("nginx", "ab", "curl")
+def test_deferred(lab, agent, nginx):
+    """The first request of each connection arrives with the end of its handshake: at the listener."""
+    count, url = fewer(2000, 200), f"http://127.0.0.1:{nginx.deferred}"
+    lab.start("ab", "-q", "-n", count, "-c", 8, f"{url}/small").succeed(60)
+    for _ in range(5):
+        curl(lab, f"{url}/users/1", f"{url}/none", f"{url}/not-there")
+        curl(lab, "-d", "x" * 30000, f"{url}/users/2")
+    http_count_to(agent, nginx.deferred, {
+        ("GET", "/small", "200"): count, ("GET", "/users/{id}", "200"): 5, ("GET", "/none", "204"): 5,
+        ("GET", "/not-there", "404"): 5, ("POST", "/users/{id}", "200"): 5})
+    nothing_lost(agent)
+
+
 def pipeline(client, paths):
     """All requests in one segment; when all answers have come."""
     client.sendall(b"".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in paths))
@@ -168,8 +183,21 @@ def test_pipelined(lab, agent, nginx):
 
 
 @pytest.mark.needs("nginx")
+def test_pipelined_beyond_a_head(lab, agent, nginx):
+    """More answers in one turn than the usual head of it that is read: of a connection that is known to do so, all."""
+    client = lab.connect("127.0.0.1", nginx.port, timeout=20)
+    pipeline(client, ["/small"] * 3)
+    http_count_to(agent, nginx.port, {("GET", "/small", "200"): 3})
+    for _ in range(5):
+        pipeline(client, ["/not-there"] * 100)
+    client.close()
+    http_count_to(agent, nginx.port, {("GET", "/small", "200"): 3, ("GET", "/not-there", "404"): 500})
+    nothing_lost(agent)
+
+
+@pytest.mark.needs("nginx")
 def test_pipelined_beyond_what_is_read(lab, agent, nginx):
-    """More answers in one turn than the head of it that is read: what cannot be told is counted as lost."""
+    """The same in the first turn of a connection: what cannot be told is counted as lost."""
     client, count = lab.connect("127.0.0.1", nginx.port, timeout=20), 100
     pipeline(client, ["/not-there"] * count)
     client.close()

@@ -116,7 +116,8 @@ def test_large_results(lab, agent, server):
         assert len(psql(lab, server, rows).succeed().output) == 101 * 100000
     failing = psql(lab, server, "select repeat('x', 1000) || 1 / (9000 - g) from generate_series(1, 10000) g")
     assert failing.wait() == 1
-    check(agent, server, {"SELECT": 3, "SELECT !22012": 1})
+    assert psql(lab, server, "copy pgbench_accounts to stdout").succeed().output.count("\n") == 100000
+    check(agent, server, {"SELECT": 3, "SELECT !22012": 1, "COPY pgbench_accounts": 1})
 
 
 def test_copy(lab, agent, server):

@@ -295,10 +295,25 @@ static void test_hidden_chunks(void **state)
 		assert_int_equal(talk.losses[loss], 0);
 }
 
+/* … but where another answer waits behind it, nobody can tell where that began: both are lost, and what follows is not. */
+static void test_hidden_pipelined(void **state)
+{
+	struct talk talk;
+
+	(void)state;
+	talk_begin(&talk, false);
+	whole(&talk, HS_CLIENT, "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n");
+	part(&talk, HS_SERVER, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n4\r", 1000);
+	assert_int_equal(talk.losses[HS_L7_LOSS_CALLS], 2);
+	answered(&talk, "GET /3 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+	assert_int_equal(talk.call_count, 1);
+	talk_end(&talk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hidden_chunks),
+		cmocka_unit_test(test_hidden_chunks), cmocka_unit_test(test_hidden_pipelined),
 		cmocka_unit_test(test_simple), cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_pipelined),
 		cmocka_unit_test(test_chunked), cmocka_unit_test(test_head), cmocka_unit_test(test_continue),
 		cmocka_unit_test(test_early_answer), cmocka_unit_test(test_until_close),

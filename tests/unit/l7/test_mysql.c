@@ -268,9 +268,16 @@ static void test_hidden(void **state)
 	hear(&talk, S("9", DONE));
 	hear(&talk, C("0", "\3select * from w"));
 	hear_head(&talk, S("1", "\1", "2", A, "3", EOF_, "4", "\0011"), 100000);
-	expect(&talk, "SELECT t -1 - 20 52 answered\nSELECT u -1 - 20 52 answered\n"
-		      "SELECT x -1 1146 20 93 answered failed\nINSERT v -1 - 65540 11 answered\n"
-		      "LOAD t -1 - 52 17 answered\nSELECT w -1 - 20 52 answered\n", 2);
+	hear(&talk, S("=", "a row, and not its end"));
+	hear(&talk, C("0", "\3select * from z"));
+	hear_head(&talk, S("1", "\1", "2", A, "3", EOF_, "4", "\0011"), 100000);
+	hear(&talk, S("=", "a row, and its end in two parts: "));
+	talk_segment(&talk, HS_SERVER, "\5\0\0\11\376", 5, 5);
+	talk_segment(&talk, HS_SERVER, "\0\0\2\0", 4, 4);
+	assert_int_equal(talk.call_count, 7);
+	expect(&talk, "SELECT t -1 - 20 100052 answered\nSELECT u -1 - 20 100073 answered\n"
+		      "SELECT x -1 1146 20 100105 answered failed\nINSERT v -1 - 65540 11 answered\n"
+		      "LOAD t -1 - 52 17 answered\nSELECT w -1 - 20 100052 answered\nSELECT z -1 - 20 100094 answered\n", 2);
 }
 
 /* A row of more than 16 MB, and a text: they go on in the next packet. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
+#include "hopscope/count.h"
 #include "model/route.h"
 
 static void test_routes(void **state)
@@ -124,8 +125,10 @@ static void test_hashes(void **state)
 {
 	static const char *const unknown[] = {
 		"", "users", "*", "/orders/order-100042", "/2024-01-02", "/a/12-34", "/u/x@example.com",
-		"/t/abcdefghij12klmnop", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+		"/t/abcdefghij12klmnop",
 	};
+	char longest[HS_PATH_WORDS * 8 + 2] = "";
+
 	struct hs_route_patterns *patterns = hs_route_patterns_new();
 	uint64_t get, other;
 
@@ -143,6 +146,13 @@ static void test_hashes(void **state)
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
 		if (hash_of(NULL, "GET", unknown[i], &get))
 			fail_msg("%s has a hash", unknown[i]);
+	memset(longest, 'y', HS_PATH_WORDS * 8);
+	for (size_t i = 0; i < HS_PATH_WORDS * 8; i += 48) /* six words each: a longer one is no name */
+		longest[i] = '/';
+	assert_true(hash_of(NULL, "GET", longest, &get));
+	longest[HS_PATH_WORDS * 8] = 'y';
+	assert_false(hash_of(NULL, "GET", longest, &get));
+	assert_false(alike("/users/aaaaaaaa", "/users/aaaaaaaab"));
 	assert_true(hash_of(NULL, "GET", "/x", &get));
 	assert_true(hash_of(NULL, "POST", "/x", &other));
 	assert_true(get != other);
