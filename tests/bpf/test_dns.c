@@ -214,20 +214,20 @@ static void unconnected(void **state)
 static void sizes(void **state)
 {
 	static const size_t lengths[] = { 1, 7, 8, 9, 127, 128, 129, 511, 512, 513, 1535, 1536, 1537, 9000 };
+	int server = serve(&v4, HS_DNS_PORT), client[sizeof(lengths) / sizeof(*lengths)]; /* no port twice */
 	uint8_t bytes[9000];
-	int server = serve(&v4, HS_DNS_PORT);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = 1 + i * 7 % 255;
 	watch(hooks);
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
-		int client = client_of(&v4, HS_DNS_PORT);
-
-		say(client, bytes, lengths[i]);
-		check(await_datagram(client, HS_DIRECTION_EGRESS), bytes, lengths[i]);
-		close(client);
+		client[i] = client_of(&v4, HS_DNS_PORT);
+		say(client[i], bytes, lengths[i]);
+		check(await_datagram(client[i], HS_DIRECTION_EGRESS), bytes, lengths[i]);
 	}
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++)
+		close(client[i]);
 	assert_int_equal(lost(HS_LOSS_RING_DATAGRAM), 0);
 	close(server);
 }
