@@ -182,6 +182,8 @@ struct hs_user_datagram {
 	__u64 name;            /* struct sockaddr of the other end; 0: none */
 	__u32 length;          /* ~0: as long as the buffer */
 	__u32 direction;
+	struct hs_sockaddr other; /* a copy of what name says, and the record's head: too large for the stack */
+	struct hs_ev_datagram head;
 };
 
 /* sk has been found by walking memory, and need not be a socket. */
@@ -194,28 +196,30 @@ static __always_inline bool hs_sock_is_udp(const struct sock *sk)
 }
 
 /* Its socket by its address: so the kernel verifies this once, and not for each way to it. */
-__noinline int hs_dns_send_user(__u64 address, const struct hs_user_datagram *datagram)
+__noinline int hs_dns_send_user(__u64 address, struct hs_user_datagram *datagram)
 {
 	const struct sock *sk = (void *)address;
-	struct hs_ev_datagram head = {};
-	struct hs_sockaddr name = {};
+	struct hs_ev_datagram *head;
 
 	if (!datagram)
 		return 0;
-	head.direction = datagram->direction & 1;
-	head.length = datagram->length == ~0u ? datagram->bytes.length : datagram->length;
-	bpf_probe_read_user(&name, 8, (void *)datagram->name);
-	if (name.family == AF_INET6)
-		bpf_probe_read_user(&name, sizeof(name), (void *)datagram->name);
-	hs_sockaddr_fill(&head.tuple, &name);
-	hs_datagram_tuple(sk, &head.tuple);
-	if (!head.length || (head.tuple.local_port != HS_DNS_PORT && head.tuple.remote_port != HS_DNS_PORT))
+	head = &datagram->head;
+	__builtin_memset(head, 0, sizeof(*head));
+	__builtin_memset(&datagram->other, 0, sizeof(datagram->other));
+	head->direction = datagram->direction & 1;
+	head->length = datagram->length == ~0u ? datagram->bytes.length : datagram->length;
+	bpf_probe_read_user(&datagram->other, 8, (void *)datagram->name);
+	if (datagram->other.family == AF_INET6)
+		bpf_probe_read_user(&datagram->other, sizeof(datagram->other), (void *)datagram->name);
+	hs_sockaddr_fill(&head->tuple, &datagram->other);
+	hs_datagram_tuple(sk, &head->tuple);
+	if (!head->length || (head->tuple.local_port != HS_DNS_PORT && head->tuple.remote_port != HS_DNS_PORT))
 		return 0;
-	head.cookie = address; /* there may be no cookie yet, and one when the answer is read */
-	head.captured = head.length < HS_EV_DATAGRAM_BYTES ? head.length : HS_EV_DATAGRAM_BYTES;
-	if (head.captured > datagram->bytes.length)
-		head.captured = datagram->bytes.length;
-	hs_datagram_owner(&head);
-	hs_datagram_send(NULL, true, &head, datagram->bytes.base);
+	head->cookie = address; /* there may be no cookie yet, and one when the answer is read */
+	head->captured = head->length < HS_EV_DATAGRAM_BYTES ? head->length : HS_EV_DATAGRAM_BYTES;
+	if (head->captured > datagram->bytes.length)
+		head->captured = datagram->bytes.length;
+	hs_datagram_owner(head);
+	hs_datagram_send(NULL, true, head, datagram->bytes.base);
 	return 0;
 }

@@ -37,6 +37,24 @@ struct hs_buffers {
 	__u32 enters;
 };
 
+/*
+ * What is found out of a call: by CPU, since it is too much for the stack. A task is not interrupted by another while a
+ * program looks at its call (the tracepoints disable preemption), and interrupts make no calls.
+ */
+struct hs_user_call {
+	struct hs_buffers buffers;
+	struct hs_payload payload;
+	struct hs_mmsghdr message;
+	struct hs_user_datagram datagram;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hs_user_call);
+} hs_user_calls SEC(".maps");
+
 /* A combination of enum hs_io; 0: the call is not of interest. */
 static __always_inline __u32 hs_io_of(long number)
 {
@@ -78,9 +96,10 @@ static __always_inline __u32 hs_io_flags(const struct pt_regs *regs, __u32 io)
 }
 
 /* False: they cannot be read. */
-static __always_inline bool hs_buffers_find(const struct pt_regs *regs, __u32 io, struct hs_buffers *buffers)
+static __always_inline bool hs_buffers_find(const struct pt_regs *regs, __u32 io, struct hs_user_call *call)
 {
-	struct hs_msghdr message;
+	struct hs_buffers *buffers = &call->buffers;
+	struct hs_msghdr *message = &call->message.message;
 
 	buffers->one.base = HS_SYSCALL_ARG2(regs);
 	buffers->one.length = HS_SYSCALL_ARG3(regs);
@@ -89,10 +108,10 @@ static __always_inline bool hs_buffers_find(const struct pt_regs *regs, __u32 io
 		buffers->iov = buffers->one.base;
 		buffers->count = buffers->one.length;
 	} else if (io & HS_IO_MESSAGE) {
-		if (bpf_probe_read_user(&message, sizeof(message), (void *)buffers->one.base))
+		if (bpf_probe_read_user(message, sizeof(*message), (void *)buffers->one.base))
 			return false;
-		buffers->iov = message.iov;
-		buffers->count = message.iov_count;
+		buffers->iov = message->iov;
+		buffers->count = message->iov_count;
 	}
 	return true;
 }
@@ -291,38 +310,39 @@ static __always_inline bool hs_user_is_wanted(const struct sock *sk, const struc
 
 #define HS_DATAGRAMS_MAX 16 /* of a call */
 
-static __always_inline void hs_user_message(const struct sock *sk, const struct hs_msghdr *message,
-					    struct hs_user_datagram *datagram)
+static __always_inline void hs_user_message(const struct sock *sk, struct hs_user_call *call)
 {
-	datagram->name = message->name;
-	if (message->iov_count && !bpf_probe_read_user(&datagram->bytes, sizeof(datagram->bytes), (void *)message->iov))
-		hs_dns_send_user((__u64)sk, datagram);
+	const struct hs_msghdr *message = &call->message.message;
+
+	call->datagram.name = message->name;
+	if (message->iov_count && !bpf_probe_read_user(&call->datagram.bytes, sizeof(call->datagram.bytes),
+						       (void *)message->iov))
+		hs_dns_send_user((__u64)sk, &call->datagram);
 }
 
 /* Of a call that sends at its entry, as with streams; of one that reads when it has come back. */
-static __noinline int hs_user_datagrams(const struct pt_regs *regs, const struct sock *sk, __u32 io,
-					const struct hs_buffers *buffers)
+static __always_inline int hs_user_datagrams(const struct pt_regs *regs, const struct sock *sk, __u32 io,
+					     struct hs_user_call *call)
 {
-	struct hs_user_datagram datagram = {
-		.bytes = { HS_SYSCALL_ARG2(regs), HS_SYSCALL_ARG3(regs) }, .length = buffers->total,
-		.direction = io & HS_IO_READS ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS,
-	};
 	const struct hs_mmsghdr *several = (void *)HS_SYSCALL_ARG2(regs);
-	__u32 count = buffers->enters ? HS_SYSCALL_ARG3(regs) : buffers->total;
-	struct hs_mmsghdr one;
+	__u32 enters = call->buffers.enters, count = enters ? HS_SYSCALL_ARG3(regs) : call->buffers.total;
 
+	call->datagram.bytes.base = HS_SYSCALL_ARG2(regs);
+	call->datagram.bytes.length = HS_SYSCALL_ARG3(regs);
+	call->datagram.name = io & HS_IO_FLAGS ? HS_SYSCALL_ARG5(regs) : 0;
+	call->datagram.length = call->buffers.total;
+	call->datagram.direction = io & HS_IO_READS ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS;
 	if (io & HS_IO_MESSAGE) {
-		if (!bpf_probe_read_user(&one.message, sizeof(one.message), several))
-			hs_user_message(sk, &one.message, &datagram);
+		if (!bpf_probe_read_user(&call->message.message, sizeof(call->message.message), several))
+			hs_user_message(sk, call);
 	} else if (!(io & HS_IO_MANY)) {
-		datagram.name = io & HS_IO_FLAGS ? HS_SYSCALL_ARG5(regs) : 0;
-		hs_dns_send_user((__u64)sk, &datagram);
+		hs_dns_send_user((__u64)sk, &call->datagram);
 	}
 	for (__u32 i = 0; (io & HS_IO_MANY) && i < HS_DATAGRAMS_MAX && i < count; i++) {
-		if (bpf_probe_read_user(&one, sizeof(one), several + i))
+		if (bpf_probe_read_user(&call->message, sizeof(call->message), several + i))
 			break;
-		datagram.length = buffers->enters ? ~0u : one.length;
-		hs_user_message(sk, &one.message, &datagram);
+		call->datagram.length = enters ? ~0u : call->message.length;
+		hs_user_message(sk, call);
 	}
 	return 0;
 }
@@ -351,18 +371,21 @@ static __always_inline bool hs_user_is_unwanted(__u64 key, const struct hs_sock 
 }
 
 static __always_inline int hs_user_stream(const struct pt_regs *regs, const struct sock *sk, __u32 io, __u32 flags,
-					  struct hs_buffers *buffers, struct hs_sock *state)
+					  struct hs_user_call *call, struct hs_sock *state)
 {
 	const struct tcp_sock *tp = (const void *)sk;
-	struct hs_payload payload = { .direction = io & HS_IO_READS ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS };
+	struct hs_buffers *buffers = &call->buffers;
+	struct hs_payload *payload = &call->payload;
 
-	payload.position = io & HS_IO_READS ? hs_read_position(tp, sk) : BPF_CORE_READ(tp, write_seq);
+	__builtin_memset(payload, 0, sizeof(*payload));
+	payload->direction = io & HS_IO_READS ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS;
+	payload->position = io & HS_IO_READS ? hs_read_position(tp, sk) : BPF_CORE_READ(tp, write_seq);
 	if (!buffers->enters && (io & HS_IO_WRITES) && (state->data.begun & 1) &&
-	    state->data.next[HS_DIRECTION_EGRESS] == payload.position)
+	    state->data.next[HS_DIRECTION_EGRESS] == payload->position)
 		return 0; /* it has all been told */
 	if (!buffers->enters)
-		payload.position -= buffers->total;
-	if ((io & HS_IO_HIDDEN) || (flags & HS_MSG_UNREADABLE) || !hs_buffers_find(regs, io, buffers)) {
+		payload->position -= buffers->total;
+	if ((io & HS_IO_HIDDEN) || (flags & HS_MSG_UNREADABLE) || !hs_buffers_find(regs, io, call)) {
 		if (buffers->enters) {
 			hs_writer_note();
 			return 0;
@@ -370,46 +393,49 @@ static __always_inline int hs_user_stream(const struct pt_regs *regs, const stru
 		buffers->iov = buffers->one.base = 0;
 		buffers->one.length = buffers->total;
 	}
-	payload.cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-	if (hs_user_is_wanted(sk, buffers, &payload, state) && !hs_user_take_all(buffers, &payload, state) &&
+	payload->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	if (hs_user_is_wanted(sk, buffers, payload, state) && !hs_user_take_all(buffers, payload, state) &&
 	    buffers->enters)
 		hs_writer_note();
 	return 0;
 }
 
-static __always_inline int hs_user_io(const struct pt_regs *regs, __u64 fd, __u32 io, struct hs_buffers *buffers)
+static __always_inline int hs_user_io(const struct pt_regs *regs, __u64 fd, __u32 io, __u64 total, bool enters)
 {
 	const struct sock *sk = hs_fd_sock(fd);
 	__u64 key = (__u64)sk;
-	__u32 flags = hs_io_flags(regs, io);
+	__u32 flags = hs_io_flags(regs, io), zero = 0;
+	struct hs_user_call *call;
 	struct hs_sock *state;
 
 	if (!key || *hs_ignored_place(key) == key || HS_SYSCALL_IS_COMPAT(regs) ||
 	    ((io & HS_IO_READS) && (flags & HS_MSG_NOT_READ)))
 		return 0;
 	state = hs_sock_get(sk);
-	if (!state)
-		return !(io & HS_IO_HIDDEN) && !(io & HS_IO_WRITES) == !buffers->enters && hs_sock_is_udp(sk) ?
-			       hs_user_datagrams(regs, sk, io, buffers) : 0;
-	return hs_user_is_unwanted(key, state) || (io & HS_IO_MANY) ? 0 :
-	       hs_user_stream(regs, sk, io, flags, buffers, state);
+	if (state ? hs_user_is_unwanted(key, state) || (io & HS_IO_MANY) :
+		    (io & HS_IO_HIDDEN) || !(io & HS_IO_WRITES) == enters || !hs_sock_is_udp(sk))
+		return 0;
+	call = bpf_map_lookup_elem(&hs_user_calls, &zero);
+	if (!call)
+		return 0;
+	call->buffers.total = total;
+	call->buffers.enters = enters;
+	return state ? hs_user_stream(regs, sk, io, flags, call, state) : hs_user_datagrams(regs, sk, io, call);
 }
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(hs_sys_enter, struct pt_regs *regs, long number)
 {
-	struct hs_buffers buffers = { .total = ~0u, .enters = 1 };
 	__u32 io = hs_io_of(number);
 
 	if (!(io & HS_IO_WRITES) || (io & HS_IO_HIDDEN))
 		return 0;
-	return hs_user_io(regs, HS_SYSCALL_ARG1(regs), io, &buffers);
+	return hs_user_io(regs, HS_SYSCALL_ARG1(regs), io, ~0u, true);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(hs_sys_exit, struct pt_regs *regs, long result)
 {
-	struct hs_buffers buffers = { .total = result };
 	__u64 fd = HS_SYSCALL_ARG1(regs);
 	__u32 io;
 
@@ -424,5 +450,5 @@ int BPF_PROG(hs_sys_exit, struct pt_regs *regs, long result)
 		fd = writes ? HS_SYSCALL_ARG3(regs) : fd;
 		io = HS_IO_HIDDEN | (writes ? HS_IO_WRITES : HS_IO_READS);
 	}
-	return hs_user_io(regs, fd, io, &buffers);
+	return hs_user_io(regs, fd, io, result, false);
 }

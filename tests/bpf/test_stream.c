@@ -392,7 +392,8 @@ static void no_such_call(int signal)
 /* Its number 20 is getpid(), and that of ours is writev(). */
 static void numbers_of_32_bit(void **state)
 {
-	struct iovec part = { (void *)text, LENGTH };
+	char bytes[LENGTH];
+	struct iovec part = { bytes, LENGTH };
 	struct pair pair;
 	pid_t child;
 	int status;
@@ -404,6 +405,7 @@ static void numbers_of_32_bit(void **state)
 	if (!child) {
 		long number = 20;
 
+		memcpy(bytes, text, LENGTH); /* the memory is there */
 		signal(SIGSEGV, no_such_call);
 		__asm__ volatile("int $0x80" : "+a"(number) : "D"(pair.client), "S"(&part), "d"(1L) : "memory");
 		_exit(number != getpid());
