@@ -38,8 +38,8 @@ struct hs_buffers {
 };
 
 /*
- * What is found out of a call: by CPU, since it is too much for the stack. A task is not interrupted by another while a
- * program looks at its call (the tracepoints disable preemption), and interrupts make no calls.
+ * What is found out of a call: by CPU, since it is too much for the stack, and by program, since the kernel runs
+ * none on a CPU where it runs already, preempted or not.
  */
 struct hs_user_call {
 	struct hs_buffers buffers;
@@ -50,7 +50,7 @@ struct hs_user_call {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct hs_user_call);
 } hs_user_calls SEC(".maps");
@@ -404,7 +404,7 @@ static __always_inline int hs_user_io(const struct pt_regs *regs, __u64 fd, __u3
 {
 	const struct sock *sk = hs_fd_sock(fd);
 	__u64 key = (__u64)sk;
-	__u32 flags = hs_io_flags(regs, io), zero = 0;
+	__u32 flags = hs_io_flags(regs, io), place = enters;
 	struct hs_user_call *call;
 	struct hs_sock *state;
 
@@ -415,7 +415,7 @@ static __always_inline int hs_user_io(const struct pt_regs *regs, __u64 fd, __u3
 	if (state ? hs_user_is_unwanted(key, state) || (io & HS_IO_MANY) :
 		    (io & HS_IO_HIDDEN) || !(io & HS_IO_WRITES) == enters || !hs_sock_is_udp(sk))
 		return 0;
-	call = bpf_map_lookup_elem(&hs_user_calls, &zero);
+	call = bpf_map_lookup_elem(&hs_user_calls, &place);
 	if (!call)
 		return 0;
 	call->buffers.total = total;
