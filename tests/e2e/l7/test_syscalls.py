@@ -3,6 +3,7 @@
 import pytest
 
 from kit.l7 import HTTP_CLIENT, HTTP_SERVER, counted, http_count_to, requests
+from kit.wait import eventually
 from l7.test_http1 import curl, nginx, test_ab, test_large_bodies, test_methods_routes_statuses, test_pipelined
 from l7.test_http2 import grpc, nghttpd, test_grpc, test_grpc_at_once, test_large_responses, test_many_streams
 from l7.test_http2 import test_request_bodies
@@ -55,7 +56,7 @@ def test_no_queue_time(lab, agent, nginx):
     """A request has arrived when it is read: how long it waited before is not made up."""
     curl(lab, nginx.url("/users/1"))
     http_count_to(agent, nginx.port, {("GET", "/users/{id}", "200"): 1})
-    call, = requests(agent, nginx.port)
+    call, = eventually(lambda: requests(agent, nginx.port))
     assert call["seen_at"] == "server" and call["duration_seconds"] > 0
     edge, = agent.edges(nginx.port)
     assert edge["queue_duration"]["count"] == edge["service_duration"]["count"] == 0
