@@ -21,18 +21,6 @@ static __always_inline bool hs_is_failure(long error)
 	       error != -EINTR && error != -EAGAIN;
 }
 
-static __always_inline bool hs_address(struct hs_tuple *tuple, const struct hs_sockaddr *address)
-{
-	if (address->family == AF_INET)
-		hs_map_v4(tuple->remote, address->v4);
-	else if (address->family == AF_INET6)
-		__builtin_memcpy(tuple->remote, address->v6, 16);
-	else
-		return false;
-	tuple->remote_port = bpf_ntohs(address->port);
-	return true;
-}
-
 /* sk has been found by walking memory: every step may fault. */
 static __always_inline bool hs_is_tcp_probed(const struct sock *sk)
 {
@@ -56,7 +44,7 @@ static __always_inline int hs_connect_failed_to(const struct sock *sk, const str
 {
 	struct hs_tuple tuple = {};
 
-	if (!hs_address(&tuple, address))
+	if (!hs_sockaddr_fill(&tuple, address))
 		return 0;
 	tuple.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	tuple.local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
@@ -277,7 +265,7 @@ static __always_inline struct sock *hs_fd_sock(int fd)
 	    bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd))
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
+	return socket ? BPF_CORE_READ(socket, sk) : NULL;
 }
 
 /* A connect() that failed with this error: its arguments are still in the registers of its caller. */

@@ -71,26 +71,22 @@ static __always_inline bool hs_payload_find(struct __sk_buff *skb, struct hs_pay
 }
 
 /* A client whose server is on this node as well: what it says is read there. */
-static __always_inline bool hs_data_is_redundant(const struct tcp_sock *tp, const struct hs_sock *state)
+static __always_inline bool hs_data_is_redundant(const struct hs_tuple *tuple, const struct hs_sock *state)
 {
-	struct hs_server server = {};
-	struct hs_tuple tuple = {};
+	struct hs_server server = { .netns = tuple->netns, .port = tuple->remote_port };
 	__u64 *known;
 
 	if (state->role != HS_ROLE_CLIENT)
 		return false;
-	hs_tuple_fill(&tuple, tp);
-	__builtin_memcpy(server.address, tuple.remote, sizeof(server.address));
-	server.netns = tuple.netns;
-	server.port = tuple.remote_port;
+	__builtin_memcpy(server.address, tuple->remote, sizeof(server.address));
 	known = bpf_map_lookup_elem(&hs_servers, &server);
 	return known && *known + HS_SERVER_NS > bpf_ktime_get_ns();
 }
 
 /* The connection's record, for userspace that has not heard of it yet. */
-static __always_inline void hs_data_announce(const struct tcp_sock *tp, __u64 cookie, struct hs_sock *state)
+static __always_inline void hs_data_announce(const struct hs_tuple *tuple, __u8 tcp_state, __u64 cookie,
+					     struct hs_sock *state)
 {
-	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	struct hs_ev_connection *connection =
 		hs_reserve_size(HS_EV_CONNECTION_OPEN_SIZE, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 
@@ -98,11 +94,11 @@ static __always_inline void hs_data_announce(const struct tcp_sock *tp, __u64 co
 		return;
 	state->data.announced = 1;
 	connection->socket.cookie = cookie;
-	hs_tuple_fill(&connection->socket.tuple, tp);
+	connection->socket.tuple = *tuple;
 	connection->socket.pid = state->pid;
 	connection->socket.tid = state->tid;
 	connection->socket.role = state->role;
-	connection->socket.state = sk->__sk_common.skc_state;
+	connection->socket.state = tcp_state;
 	connection->socket.old_state = connection->socket.state;
 	connection->socket.phase = HS_PHASE_OPEN;
 	connection->start_ns = state->start_ns;
@@ -132,8 +128,16 @@ static __always_inline __u64 hs_data_flags(const struct hs_sock *state)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
+/* Of a packet, or of the memory of the process whose call it is: what is one has none of the other's helpers. */
+static __always_inline long hs_payload_load(struct __sk_buff *skb, bool user, const struct hs_payload *payload, void *to,
+					    __u32 size)
+{
+	return user ? bpf_probe_read_user(to, size, (void *)(payload->user + payload->offset)) :
+		      bpf_skb_load_bytes(skb, payload->offset, to, size);
+}
+
 /* A record with room for SIZE bytes of payload, a power of two. */
-static __always_inline void hs_data_send_size(struct __sk_buff *skb, const struct hs_payload *payload,
+static __always_inline void hs_data_send_size(struct __sk_buff *skb, bool user, const struct hs_payload *payload,
 					      const struct hs_sock *state, __u32 size)
 {
 	struct hs_ev_data *data = bpf_ringbuf_reserve(&hs_ring, sizeof(*data) + size, 0);
@@ -155,24 +159,38 @@ static __always_inline void hs_data_send_size(struct __sk_buff *skb, const struc
 	data->ahead = payload->ahead;
 	if (captured) {
 		*(__u64 *)(data->bytes + (last & (size - 8))) = 0;
-		if (bpf_skb_load_bytes(skb, payload->offset, data->bytes, (last & (size - 1)) + 1))
+		if (hs_payload_load(skb, user, payload, data->bytes, (last & (size - 1)) + 1)) {
 			data->captured = 0;
+			data->event.size = sizeof(*data);
+		}
 	}
 	bpf_ringbuf_submit(data, hs_data_flags(state));
 }
 
+static __always_inline void hs_data_send_sized(struct __sk_buff *skb, bool user, const struct hs_payload *payload,
+					       const struct hs_sock *state)
+{
+	if (payload->captured <= 128)
+		hs_data_send_size(skb, user, payload, state, 128);
+	else if (payload->captured <= 512)
+		hs_data_send_size(skb, user, payload, state, 512);
+	else if (payload->captured <= 1024)
+		hs_data_send_size(skb, user, payload, state, 1024);
+	else
+		hs_data_send_size(skb, user, payload, state, HS_EV_DATA_BYTES);
+}
+
 __noinline int hs_data_send(struct __sk_buff *skb, const struct hs_payload *payload, const struct hs_sock *state)
 {
-	if (!payload || !state)
-		return 0;
-	if (payload->captured <= 128)
-		hs_data_send_size(skb, payload, state, 128);
-	else if (payload->captured <= 512)
-		hs_data_send_size(skb, payload, state, 512);
-	else if (payload->captured <= 1024)
-		hs_data_send_size(skb, payload, state, 1024);
-	else
-		hs_data_send_size(skb, payload, state, HS_EV_DATA_BYTES);
+	if (payload && state)
+		hs_data_send_sized(skb, false, payload, state);
+	return 0;
+}
+
+__noinline int hs_user_send(const struct hs_payload *payload, const struct hs_sock *state)
+{
+	if (payload && state)
+		hs_data_send_sized(NULL, true, payload, state);
 	return 0;
 }
 
@@ -274,31 +292,46 @@ static __always_inline bool hs_data_is_redis(const __u8 bytes[8])
  * Redis, PostgreSQL's first packet, MySQL's greeting. Until userspace has read so and says what it
  * wants, several turns have gone by, and a short connection is over.
  */
-__noinline int hs_data_wanted(struct __sk_buff *skb, const struct hs_payload *payload)
+static __always_inline int hs_data_wanted_by(__u64 word, __u32 length)
 {
-	__u64 word;
 	__u8 *bytes = (__u8 *)&word;
 
-	if (!payload || payload->length < sizeof(word) || bpf_skb_load_bytes(skb, payload->offset, &word, sizeof(word)))
-		return HS_WATCH_NEW;
 	if (word == HS_WORD8('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') || hs_data_is_redis(bytes))
 		return HS_WATCH_ALL;
-	if (bpf_ntohl((__u32)word) == payload->length && /* startup, or whether encryption is spoken */
+	if (bpf_ntohl((__u32)word) == length && /* startup, or whether encryption is spoken */
 	    ((__u32)(word >> 32) == bpf_htonl(0x00030000) || (__u32)(word >> 32) == bpf_htonl(80877103)))
 		return HS_WATCH_ENDS;
-	if ((word & 0xffffff) + 4 == payload->length && !bytes[3] && bytes[4] == 10)
+	if ((word & 0xffffff) + 4 == length && !bytes[3] && bytes[4] == 10)
 		return HS_WATCH_ENDS;
 	return HS_WATCH_NEW;
 }
 
+__noinline int hs_data_wanted(struct __sk_buff *skb, const struct hs_payload *payload)
+{
+	__u64 word;
+
+	if (!payload || payload->length < sizeof(word) || hs_payload_load(skb, false, payload, &word, sizeof(word)))
+		return HS_WATCH_NEW;
+	return hs_data_wanted_by(word, payload->length);
+}
+
+__noinline int hs_user_wanted(const struct hs_payload *payload)
+{
+	__u64 word;
+
+	if (!payload || payload->length < sizeof(word) || hs_payload_load(NULL, true, payload, &word, sizeof(word)))
+		return HS_WATCH_NEW;
+	return hs_data_wanted_by(word, payload->length);
+}
+
 /* A payload that is being sent in records of what fits into one. */
 struct hs_sending {
-	struct __sk_buff *skb;
+	struct __sk_buff *skb; /* NULL: of a process's memory */
 	const struct hs_sock *state;
 	struct hs_payload rest;
 };
 
-static long hs_data_send_next(__u32 index, struct hs_sending *sending)
+static __always_inline long hs_send_next(__u32 index, bool user, struct hs_sending *sending)
 {
 	struct hs_payload *rest = &sending->rest, chunk = *rest;
 
@@ -307,13 +340,21 @@ static long hs_data_send_next(__u32 index, struct hs_sending *sending)
 		if (index < HS_CHUNKS_MAX - 1)
 			chunk.length = chunk.captured;
 	}
-	hs_data_send(sending->skb, &chunk, sending->state);
+	if (user)
+		hs_user_send(&chunk, sending->state);
+	else
+		hs_data_send(sending->skb, &chunk, sending->state);
 	rest->before = 0;
 	rest->offset += chunk.length;
 	rest->position += chunk.length;
 	rest->length -= chunk.length;
 	rest->captured -= chunk.captured;
 	return !rest->length;
+}
+
+static long hs_data_send_next(__u32 index, struct hs_sending *sending)
+{
+	return hs_send_next(index, false, sending);
 }
 
 /* What is not to be recorded the last record tells of. */
@@ -336,7 +377,7 @@ static __always_inline void hs_data_cut_to_tail(struct hs_payload *payload, stru
 	if (payload->length <= HS_WATCH_TAIL_BYTES)
 		return;
 	state->data.before_ns = bpf_ktime_get_ns();
-	payload->before = hidden;
+	payload->before += hidden;
 	payload->offset += hidden;
 	payload->position += hidden;
 	payload->length = payload->captured = HS_WATCH_TAIL_BYTES;
@@ -362,6 +403,45 @@ static __always_inline void hs_data_cut(struct hs_payload *payload, struct hs_so
 		payload->captured = 0;
 }
 
+/* The first of a socket that is to be told. False: the other end tells it. */
+static __always_inline bool hs_data_meet(const struct hs_tuple *tuple, __u8 tcp_state, __u64 cookie,
+					 struct hs_sock *state)
+{
+	if (!state->data.turn && hs_data_is_redundant(tuple, state)) {
+		state->data.watch = HS_WATCH_NOTHING;
+		return false;
+	}
+	if (!state->data.announced)
+		hs_data_announce(tuple, tcp_state, cookie, state);
+	return true;
+}
+
+static __always_inline bool hs_data_is_met(const struct hs_sock *state)
+{
+	return state->data.turn && state->data.announced;
+}
+
+/* Not inlined: what it puts on the stack is too much together with what follows. */
+static __noinline bool hs_packet_meet(const struct tcp_sock *tp, __u64 cookie, struct hs_sock *state)
+{
+	struct hs_tuple tuple = {};
+
+	hs_tuple_fill(&tuple, tp);
+	return hs_data_meet(&tuple, tp->inet_conn.icsk_inet.sk.__sk_common.skc_state, cookie, state);
+}
+
+/* The other side's turn. */
+static __always_inline void hs_turn_begins(__u8 direction, bool is_client, struct hs_sock *state)
+{
+	if (is_client) {
+		if (state->data.turns < 255)
+			state->data.turns++;
+		state->data.read_ns = 0;
+	}
+	state->data.turn = direction + 1;
+	state->data.left = state->data.watch == HS_WATCH_ENDS ? HS_WATCH_ENDS_BYTES : HS_WATCH_HEAD_BYTES;
+}
+
 static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
 					 struct hs_payload *payload, struct hs_sock *state)
 {
@@ -383,23 +463,14 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 			return;
 		state->data.next[direction] = payload->position + payload->length;
 	}
-	if (!state->data.turn && hs_data_is_redundant(tp, state)) {
-		state->data.watch = HS_WATCH_NOTHING;
+	if (!hs_data_is_met(state) && !hs_packet_meet(tp, payload->cookie, state))
 		return;
-	}
-	if (!state->data.announced)
-		hs_data_announce(tp, payload->cookie, state);
 	if (state->data.watch == HS_WATCH_NEW && (first || begins))
 		state->data.watch = hs_data_wanted(skb, payload); /* until userspace wants it otherwise */
 	if (state->data.turn != direction + 1) {
-		if (begins) {
-			if (state->data.turns < 255)
-				state->data.turns++;
-			state->data.read_ns = 0;
+		hs_turn_begins(direction, begins, state);
+		if (begins)
 			state->data.unread = direction == HS_DIRECTION_INGRESS;
-		}
-		state->data.turn = direction + 1;
-		state->data.left = state->data.watch == HS_WATCH_ENDS ? HS_WATCH_ENDS_BYTES : HS_WATCH_HEAD_BYTES;
 	}
 	hs_data_cut(payload, state);
 	if (in_order && !payload->captured && !(payload->flags & HS_TCP_PSH) &&
@@ -423,7 +494,6 @@ static __always_inline int hs_data(struct __sk_buff *skb, bool datagrams)
 	struct hs_payload payload = { .direction = skb->ingress_ifindex ? HS_DIRECTION_INGRESS : HS_DIRECTION_EGRESS };
 	struct hs_sock *state;
 	const struct tcp_sock *tp;
-	__u64 *place;
 
 	if (!sk || hs_is_ignored(key))
 		return HS_PASS;
@@ -440,9 +510,7 @@ static __always_inline int hs_data(struct __sk_buff *skb, bool datagrams)
 	if (!state || state->handled == TCP_LISTEN || HS_SOCK_DEAD(state))
 		return HS_PASS;
 	if (state->data.watch == HS_WATCH_NOTHING) {
-		place = hs_ignored_place(key);
-		if (place)
-			*place = key;
+		hs_ignore(key);
 		return HS_PASS;
 	}
 	if (state->data.watch == HS_WATCH_COUNT && hs_count_take(skb, &payload, state))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DNS over UDP, for the programs of data.bpf.c: datagrams from or to port 53, as they leave a
- * socket and as they arrive at one. UDP sockets are in no table of ours: what is told of one is
+ * DNS over UDP, for the programs of data.bpf.c and stream.bpf.c: datagrams from or to port 53, as they leave a
+ * socket and as they arrive at one, or as processes send and read them. UDP sockets are in no table of ours: what is told of one is
  * read from it each time, which a resolver's few packets can afford.
  */
 #include "kernel.h"
@@ -103,8 +103,8 @@ static __always_inline void hs_datagram_tuple(const struct sock *sk, struct hs_t
 }
 
 /* A record with room for SIZE bytes of payload; zero behind what is captured, to a multiple of 8. */
-static __always_inline void hs_datagram_send(struct __sk_buff *skb, const struct hs_ev_datagram *head, __u32 offset,
-					     __u32 size)
+static __always_inline void hs_datagram_send_size(struct __sk_buff *skb, bool user, const struct hs_ev_datagram *head,
+						  __u64 from, __u32 size)
 {
 	/* 8 more: to the verifier, what a mask rounds down may be as large as before. */
 	struct hs_ev_datagram *datagram = bpf_ringbuf_reserve(&hs_ring, sizeof(*datagram) + size + 8, 0);
@@ -120,11 +120,24 @@ static __always_inline void hs_datagram_send(struct __sk_buff *skb, const struct
 	if (last >= size)
 		last = size - 1; /* for the verifier */
 	*(__u64 *)(datagram->bytes + (last & ~7u)) = 0;
-	if (bpf_skb_load_bytes(skb, offset, datagram->bytes, last + 1)) {
+	if (user ? bpf_probe_read_user(datagram->bytes, last + 1, (void *)from) :
+		   bpf_skb_load_bytes(skb, from, datagram->bytes, last + 1)) {
 		datagram->captured = 0;
 		datagram->event.size = sizeof(*datagram);
 	}
 	hs_submit(datagram);
+}
+
+/* From an offset in the packet, or an address in the memory of the process whose call it is. */
+static __always_inline void hs_datagram_send(struct __sk_buff *skb, bool user, const struct hs_ev_datagram *head,
+					     __u64 from)
+{
+	if (head->captured <= 128)
+		hs_datagram_send_size(skb, user, head, from, 128);
+	else if (head->captured <= 512)
+		hs_datagram_send_size(skb, user, head, from, 512);
+	else
+		hs_datagram_send_size(skb, user, head, from, HS_EV_DATAGRAM_BYTES);
 }
 
 /* A datagram is sent in its sender's own call; who will read one that arrives is not known. */
@@ -159,11 +172,54 @@ static __noinline int hs_dns_send(struct __sk_buff *skb, __u8 direction)
 	head.length = skb->len - offset;
 	head.captured = head.length < HS_EV_DATAGRAM_BYTES ? head.length : HS_EV_DATAGRAM_BYTES;
 	hs_datagram_owner(&head);
-	if (head.captured <= 128)
-		hs_datagram_send(skb, &head, offset, 128);
-	else if (head.captured <= 512)
-		hs_datagram_send(skb, &head, offset, 512);
-	else
-		hs_datagram_send(skb, &head, offset, HS_EV_DATAGRAM_BYTES);
+	hs_datagram_send(skb, false, &head, offset);
+	return 0;
+}
+
+/* What a call sends or has got, in the memory of its caller. */
+struct hs_user_datagram {
+	struct hs_iovec bytes; /* the buffer: longer than the datagram, or the first of several */
+	__u64 name;            /* struct sockaddr of the other end; 0: none */
+	__u32 length;          /* ~0: as long as the buffer */
+	__u32 direction;
+	struct hs_sockaddr other; /* a copy of what name says, and the record's head: too large for the stack */
+	struct hs_ev_datagram head;
+};
+
+/* sk has been found by walking memory, and need not be a socket. */
+static __always_inline bool hs_sock_is_udp(const struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP && (family == AF_INET || family == AF_INET6) &&
+	       BPF_CORE_READ(sk, sk_socket, sk) == sk;
+}
+
+/* Its socket by its address: so the kernel verifies this once, and not for each way to it. */
+__noinline int hs_dns_send_user(__u64 address, struct hs_user_datagram *datagram)
+{
+	const struct sock *sk = (void *)address;
+	struct hs_ev_datagram *head;
+
+	if (!datagram)
+		return 0;
+	head = &datagram->head;
+	__builtin_memset(head, 0, sizeof(*head));
+	__builtin_memset(&datagram->other, 0, sizeof(datagram->other));
+	head->direction = datagram->direction & 1;
+	head->length = datagram->length == ~0u ? datagram->bytes.length : datagram->length;
+	bpf_probe_read_user(&datagram->other, 8, (void *)datagram->name);
+	if (datagram->other.family == AF_INET6)
+		bpf_probe_read_user(&datagram->other, sizeof(datagram->other), (void *)datagram->name);
+	hs_sockaddr_fill(&head->tuple, &datagram->other);
+	hs_datagram_tuple(sk, &head->tuple);
+	if (!head->length || (head->tuple.local_port != HS_DNS_PORT && head->tuple.remote_port != HS_DNS_PORT))
+		return 0;
+	head->cookie = address; /* there may be no cookie yet, and one when the answer is read */
+	head->captured = head->length < HS_EV_DATAGRAM_BYTES ? head->length : HS_EV_DATAGRAM_BYTES;
+	if (head->captured > datagram->bytes.length)
+		head->captured = datagram->bytes.length;
+	hs_datagram_owner(head);
+	hs_datagram_send(NULL, true, head, datagram->bytes.base);
 	return 0;
 }

@@ -12,5 +12,6 @@
 #include "drop.bpf.c"
 #include "dns.bpf.c"
 #include "data.bpf.c"
+#include "stream.bpf.c"
 #include "read.bpf.c"
 #include "snapshot.bpf.c"

@@ -296,23 +296,55 @@ struct nsproxy {
 /* The system call under way; no other architecture is asked. */
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long di, si, ax, orig_ax;
+	unsigned long di, si, dx, r10, r8, ax, orig_ax;
 #define HS_SYSCALL_ARG1(REGS) ((REGS)->di)
 #define HS_SYSCALL_ARG2(REGS) ((REGS)->si)
+#define HS_SYSCALL_ARG3(REGS) ((REGS)->dx)
+#define HS_SYSCALL_ARG4(REGS) ((REGS)->r10)
+#define HS_SYSCALL_ARG5(REGS) ((REGS)->r8)
 #define HS_SYSCALL_NUMBER(REGS) ((REGS)->orig_ax)
 #define HS_SYSCALL_RESULT(REGS) ((long)(REGS)->ax) /* on the way back to its caller */
 #define HS_SYSCALL_READ 0
+#define HS_SYSCALL_WRITE 1
+#define HS_SYSCALL_READV 19
+#define HS_SYSCALL_WRITEV 20
+#define HS_SYSCALL_SENDFILE 40
 #define HS_SYSCALL_CONNECT 42
+#define HS_SYSCALL_SENDTO 44
+#define HS_SYSCALL_RECVFROM 45
+#define HS_SYSCALL_SENDMSG 46
+#define HS_SYSCALL_RECVMSG 47
+#define HS_SYSCALL_SPLICE 275
+#define HS_SYSCALL_RECVMMSG 299
+#define HS_SYSCALL_SENDMMSG 307
 #elif defined(__TARGET_ARCH_arm64)
-	__u64 regs[31], orig_x0;
+	__u64 regs[31], pstate, orig_x0;
 	__s32 syscallno;
 #define HS_SYSCALL_ARG1(REGS) ((REGS)->orig_x0) /* the result took its register */
 #define HS_SYSCALL_ARG2(REGS) ((REGS)->regs[1])
+#define HS_SYSCALL_ARG3(REGS) ((REGS)->regs[2])
+#define HS_SYSCALL_ARG4(REGS) ((REGS)->regs[3])
+#define HS_SYSCALL_ARG5(REGS) ((REGS)->regs[4])
 #define HS_SYSCALL_NUMBER(REGS) ((REGS)->syscallno)
 #define HS_SYSCALL_RESULT(REGS) ((long)(REGS)->regs[0])
 #define HS_SYSCALL_READ 63
+#define HS_SYSCALL_WRITE 64
+#define HS_SYSCALL_READV 65
+#define HS_SYSCALL_WRITEV 66
+#define HS_SYSCALL_SENDFILE 71
+#define HS_SYSCALL_SPLICE 76
 #define HS_SYSCALL_CONNECT 203
+#define HS_SYSCALL_SENDTO 206
+#define HS_SYSCALL_RECVFROM 207
+#define HS_SYSCALL_SENDMSG 211
+#define HS_SYSCALL_RECVMSG 212
+#define HS_SYSCALL_RECVMMSG 243
+#define HS_SYSCALL_SENDMMSG 269
 #endif
+};
+
+struct thread_info {
+	__u32 status; /* x86 */
 };
 
 struct signal_struct {
@@ -320,6 +352,7 @@ struct signal_struct {
 };
 
 struct task_struct {
+	struct thread_info thread_info;
 	int pid;
 	int tgid;
 	unsigned int flags;
@@ -405,7 +438,17 @@ static int (*const bpf_task_work_schedule_resume_impl)(struct task_struct *task,
 						       void *map__map, bpf_task_work_callback_t callback,
 						       void *aux__prog) = (void *)HS_KFUNC_TASK_WORK;
 
-/* User memory layouts of connect(): not the kernel's to move. */
+/*
+ * A system call of a 32-bit program: its numbers and its memory's layout are others. TS_COMPAT is in
+ * arch/x86/include/asm/thread_info.h, PSR_MODE32_BIT in arch/arm64/include/uapi/asm/ptrace.h.
+ */
+#if defined(__TARGET_ARCH_x86)
+#define HS_SYSCALL_IS_COMPAT(REGS) (bpf_get_current_task_btf()->thread_info.status & 2)
+#elif defined(__TARGET_ARCH_arm64)
+#define HS_SYSCALL_IS_COMPAT(REGS) ((REGS)->pstate & 16)
+#endif
+
+/* User memory layouts: not the kernel's to move. */
 struct hs_sockaddr {
 	__u16 family;
 	__be16 port;
@@ -416,6 +459,24 @@ struct hs_sockaddr {
 			__u8 v6[16];
 		};
 	};
+};
+
+struct hs_iovec {
+	__u64 base, length;
+};
+
+struct hs_msghdr {
+	__u64 name;
+	__u32 name_length, pad;
+	__u64 iov, iov_count;
+};
+
+struct hs_mmsghdr {
+	struct hs_msghdr message;
+	__u64 control, control_length;
+	__u32 flags, pad;
+	__u32 length; /* sent, or received */
+	__u32 pad2;
 };
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A packet's payload as the programs at the root of cgroup v2 see it. */
+/* Payload: of a packet, as the programs at the root of cgroup v2 see it, or of a system call. */
 #ifndef HS_DATA_BPF_H
 #define HS_DATA_BPF_H
 
@@ -7,8 +7,9 @@
 
 struct hs_payload {
 	__u64 cookie;
+	__u64 user;           /* address in the memory of the process whose call it is; not of a packet */
 	__u32 header;         /* where TCP's begins in the packet */
-	__u32 offset, length; /* in the packet */
+	__u32 offset, length; /* in the packet, or from user on */
 	__u32 position;       /* sequence number */
 	__u32 captured;       /* how much of it is to be recorded */
 	__u32 before;         /* how much before it was not */

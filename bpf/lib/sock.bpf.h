@@ -115,6 +115,14 @@ static __always_inline bool hs_is_ignored(__u64 sk)
 	return place && *place == sk;
 }
 
+static __always_inline void hs_ignore(__u64 sk)
+{
+	__u64 *place = hs_ignored_place(sk);
+
+	if (place)
+		*place = sk;
+}
+
 /* A socket begins its life, at an address where another may have been. */
 static __always_inline void hs_ignored_forget(__u64 sk)
 {
@@ -220,6 +228,19 @@ static __always_inline void hs_tuple_probe(struct hs_tuple *tuple, const struct 
 	tuple->local_port = bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
 	tuple->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	tuple->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* The remote end, as a system call names it. False: of neither family. */
+static __always_inline bool hs_sockaddr_fill(struct hs_tuple *tuple, const struct hs_sockaddr *address)
+{
+	if (address->family == AF_INET)
+		hs_map_v4(tuple->remote, address->v4);
+	else if (address->family == AF_INET6)
+		__builtin_memcpy(tuple->remote, address->v6, 16);
+	else
+		return false;
+	tuple->remote_port = bpf_ntohs(address->port);
+	return true;
 }
 
 static __always_inline __u64 hs_cookie(struct sock *sk)

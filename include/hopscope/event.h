@@ -343,7 +343,7 @@ static_assert(sizeof(struct hs_ev_data) == 56, "hs_ev_data");
  */
 struct hs_ev_datagram {
 	struct hs_event event;
-	__u64 cookie;
+	__u64 cookie;    /* on the rung of system calls the socket's address instead */
 	struct hs_tuple tuple;
 	__u32 pid, tid;  /* who sends it; 0 where it arrives: nobody has read it yet */
 	__u32 length;    /* bytes of payload */

@@ -6,112 +6,18 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "stand.h"
+#include "told.h"
 
-#define HOOKS "connection,payload"
-
-struct pair {
-	int listener, client, server;
-	uint64_t client_cookie, server_cookie;
-};
-
-static struct pair open_pair(const struct address *address)
-{
-	struct pair pair;
-	uint16_t port;
-
-	pair.listener = listen_on(address, &port, 4);
-	pair.client = connect_to(address, port);
-	pair.server = accept_from(pair.listener);
-	pair.client_cookie = cookie_of(pair.client);
-	pair.server_cookie = cookie_of(pair.server);
-	return pair;
-}
-
-static void close_pair(struct pair *pair)
-{
-	close(pair->client);
-	close(pair->server);
-	close(pair->listener);
-}
-
-/* What one socket's records of a direction tell. */
-struct told {
-	uint64_t cookie;
-	uint8_t direction;
-	uint64_t records, bytes, captured;
-	uint32_t next;
-	bool begun, holes;
-	const uint8_t *expected; /* what the stream carries, or NULL */
-};
-
-static void add(struct told *told, const struct hs_ev_data *data)
-{
-	uint32_t begin = data->position - data->before_bytes;
-
-	if (told->begun && begin != told->next)
-		told->holes = true;
-	if (told->expected && data->captured)
-		assert_memory_equal(data->bytes, told->expected + told->bytes + data->before_bytes, data->captured);
-	told->begun = true;
-	told->next = data->position + data->length;
-	told->records++;
-	told->bytes += data->before_bytes + data->length;
-	told->captured += data->captured;
-}
-
-static bool counts(const void *record, const void *arg)
-{
-	const struct hs_ev_data *data = record;
-	struct told *told = (void *)arg;
-
-	if (data->cookie == told->cookie && data->direction == told->direction)
-		add(told, data);
-	return false;
-}
-
-static struct told tell(uint64_t cookie, enum hs_direction direction, const void *expected)
-{
-	struct told told = { .cookie = cookie, .direction = direction, .expected = expected };
-
-	find_record(HS_EV_DATA, counts, &told);
-	return told;
-}
-
-struct amount {
-	uint64_t cookie, bytes;
-	enum hs_direction direction;
-};
-
-static bool is_told(const void *arg)
-{
-	const struct amount *amount = arg;
-
-	return tell(amount->cookie, amount->direction, NULL).bytes >= amount->bytes;
-}
-
-/* Waits until so many bytes have been told of. */
-static struct told await_bytes(uint64_t cookie, enum hs_direction direction, uint64_t bytes, const void *expected)
-{
-	struct amount amount = { cookie, bytes, direction };
-	struct told told;
-
-	wait_until(is_told, &amount);
-	told = tell(cookie, direction, expected);
-	assert_int_equal(told.bytes, bytes);
-	assert_false(told.holes);
-	return told;
-}
+static const char *hooks; /* the rung */
 
 static void check_both_ends(const struct address *address)
 {
 	static const char request[] = "what?", answer[] = "that, and no more";
 	struct pair pair;
 
-	watch(HOOKS);
+	watch(hooks);
 	pair = open_pair(address);
 	send_all(pair.client, request, sizeof(request));
 	receive_all(pair.server, sizeof(request));
@@ -150,30 +56,6 @@ static bool is_of_server(const void *record, const void *cookie)
 	return connection->socket.cookie == *(const uint64_t *)cookie && connection->socket.phase == HS_PHASE_OPEN;
 }
 
-static uint8_t *pattern(size_t size)
-{
-	uint8_t *bytes = malloc(size);
-
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = i * 7 + (i >> 8) * 13;
-	return bytes;
-}
-
-/* Sends size bytes while a child of ours reads them. */
-static void stream(int from, int to, const uint8_t *bytes, size_t size)
-{
-	pid_t reader = fork();
-	int status;
-
-	if (!reader) {
-		receive_all(to, size);
-		_exit(0);
-	}
-	send_all(from, bytes, size);
-	waitpid(reader, &status, 0);
-	assert_int_equal(status, 0);
-}
-
 /* Of a long run the head is recorded, of the rest how much it was; a turn later there is a head again. */
 static void heads(void **state)
 {
@@ -183,7 +65,7 @@ static void heads(void **state)
 	struct pair pair;
 
 	(void)state;
-	watch_with_ring(HOOKS, 4 << 20);
+	watch_with_ring(hooks, 4 << 20);
 	pair = open_pair(&v4);
 	stream(pair.client, pair.server, bytes, size);
 	told = await_bytes(pair.server_cookie, HS_DIRECTION_INGRESS, size, bytes);
@@ -208,7 +90,7 @@ static void all(void **state)
 	struct pair pair;
 
 	(void)state;
-	watch_with_ring(HOOKS, 8 << 20);
+	watch_with_ring(hooks, 8 << 20);
 	pair = open_pair(&v4);
 	want(pair.server_cookie, HS_WATCH_ALL);
 	want(pair.client_cookie, HS_WATCH_NOTHING);
@@ -231,7 +113,7 @@ static void http2(void **state)
 	struct pair pair;
 
 	(void)state;
-	watch_with_ring(HOOKS, 4 << 20);
+	watch_with_ring(hooks, 4 << 20);
 	pair = open_pair(&v4);
 	send_all(pair.server, "settings", 8);
 	receive_all(pair.client, 8);
@@ -261,7 +143,7 @@ static void redis(void **state)
 	const size_t size = 100000;
 
 	(void)state;
-	watch_with_ring(HOOKS, 8 << 20);
+	watch_with_ring(hooks, 8 << 20);
 	for (size_t i = 0; i < sizeof(talks) / sizeof(*talks); i++) {
 		uint8_t *bytes = pattern(size);
 		struct pair pair = open_pair(&v4);
@@ -296,7 +178,7 @@ static void ends(void **state)
 	struct pair pair;
 
 	(void)state;
-	watch_with_ring(HOOKS, 4 << 20);
+	watch_with_ring(hooks, 4 << 20);
 	for (int mysql = 0; mysql < 2; mysql++) {
 		size_t first = mysql ? sizeof(greeting) - 1 : 0;
 
@@ -325,7 +207,7 @@ static void ends_of_a_stream(void **state)
 	struct pair pair;
 
 	(void)state;
-	watch_with_ring(HOOKS, 4 << 20);
+	watch_with_ring(hooks, 4 << 20);
 	pair = open_pair(&v4);
 	want(pair.server_cookie, HS_WATCH_ENDS);
 	want(pair.client_cookie, HS_WATCH_ENDS);
@@ -357,10 +239,10 @@ static void deferred(void **state)
 		uint16_t port;
 
 		if (i % 2)
-			watch_with_ring(HOOKS, 1 << 20);
+			watch_with_ring(hooks, 1 << 20);
 		pair.listener = listen_on(address, &port, 4);
 		if (i % 2 == 0) /* it is older */
-			watch_with_ring(HOOKS, 1 << 20);
+			watch_with_ring(hooks, 1 << 20);
 		setsockopt(pair.listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){ 5 }, sizeof(int));
 		pair.client = connect_to(address, port);
 		send_all(pair.client, bytes, size);
@@ -389,7 +271,7 @@ static void nothing_any_more(void **state)
 	struct pair pair;
 
 	(void)state;
-	watch(HOOKS);
+	watch(hooks);
 	pair = open_pair(&v4);
 	send_all(pair.client, "one", 3);
 	receive_all(pair.server, 3);
@@ -415,7 +297,7 @@ static void sent_from_a_file(void **state)
 
 	(void)state;
 	assert_int_equal(write(file, bytes, size), size);
-	watch(HOOKS);
+	watch(hooks);
 	pair = open_pair(&v4);
 	want(pair.server_cookie, HS_WATCH_ALL);
 	while (at < (off_t)size)
@@ -440,7 +322,7 @@ static void announced(void **state)
 	struct pair pair;
 
 	(void)state;
-	watch(HOOKS);
+	watch(hooks);
 	pair = open_pair(&v4);
 	send_all(pair.client, "x", 1);
 	receive_all(pair.server, 1);
@@ -462,7 +344,7 @@ static void ring_full(void **state)
 	struct pair pair;
 
 	(void)state;
-	watch_with_ring(HOOKS, 4096);
+	watch_with_ring(hooks, 4096);
 	pair = open_pair(&v4);
 	for (int i = 0; i < 100; i++) {
 		send_all(pair.client, "0123456789012345678901234567890123456789", 40);
@@ -475,12 +357,14 @@ static void ring_full(void **state)
 /* What a socket older than we are says is told once a pass has met it. */
 static void older(void **state)
 {
+	char with_snapshot[64];
 	struct told told;
 	struct pair pair;
 
 	(void)state;
+	snprintf(with_snapshot, sizeof(with_snapshot), "%s,snapshot", hooks);
 	pair = open_pair(&v4);
-	watch(HOOKS ",snapshot");
+	watch(with_snapshot);
 	send_all(pair.client, "before", 6);
 	receive_all(pair.server, 6);
 	pass();
@@ -510,6 +394,10 @@ int main(void)
 		cmocka_unit_test_teardown(ring_full, unwatch),
 		cmocka_unit_test_teardown(older, unwatch),
 	};
+	int failed;
 
-	return cmocka_run_group_tests_name("data", tests, own_network, unwatch);
+	hooks = "connection,payload:cgroup_skb";
+	failed = cmocka_run_group_tests_name("data", tests, own_network, unwatch);
+	hooks = "connection,payload:syscalls";
+	return failed + cmocka_run_group_tests_name("data of system calls", tests, own_network, unwatch);
 }

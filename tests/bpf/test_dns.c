@@ -10,7 +10,8 @@
 
 #include "stand.h"
 
-#define HOOKS "connection,payload"
+static const char *hooks; /* the rung */
+static bool in_calls;     /* it sees system calls, and no packets */
 
 static_assert(offsetof(struct hs_ev_datagram, tuple) == offsetof(struct hs_ev_socket, tuple), "is_ours() in stand.c");
 
@@ -40,6 +41,7 @@ static int udp(const struct address *address)
 	int fd = socket(address->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
+	cookie_of(fd); /* made by asking for it: system calls do not */
 	return fd;
 }
 
@@ -68,6 +70,13 @@ static void say(int fd, const void *bytes, size_t size)
 	assert_int_equal(send(fd, bytes, size, 0), size);
 }
 
+static void receive(int fd, size_t size)
+{
+	char bytes[4096];
+
+	assert_int_equal(recv(fd, bytes, sizeof(bytes), 0), size);
+}
+
 static void answer(int fd, const void *bytes, size_t size)
 {
 	char request[4096];
@@ -80,20 +89,29 @@ static void answer(int fd, const void *bytes, size_t size)
 
 struct wanted {
 	uint64_t cookie;
+	uint16_t port;
 	enum hs_direction direction;
 };
+
+/* System calls make no cookies; nor is a socket bound when it sends for the first time. */
+static bool is_of(const struct hs_ev_datagram *datagram, const struct wanted *wanted)
+{
+	if (in_calls)
+		return datagram->tuple.local_port == wanted->port || !datagram->tuple.local_port;
+	return datagram->cookie == wanted->cookie;
+}
 
 static bool is_it(const void *record, const void *arg)
 {
 	const struct hs_ev_datagram *datagram = record;
 	const struct wanted *wanted = arg;
 
-	return datagram->cookie == wanted->cookie && datagram->direction == wanted->direction;
+	return is_of(datagram, wanted) && datagram->direction == wanted->direction;
 }
 
 static const struct hs_ev_datagram *await_datagram(int fd, enum hs_direction direction)
 {
-	struct wanted wanted = { cookie_of(fd), direction };
+	struct wanted wanted = { cookie_of(fd), local_port(fd), direction };
 
 	return await_record(HS_EV_DATAGRAM, is_it, &wanted);
 }
@@ -120,7 +138,7 @@ static void check_both_ends(const struct address *address)
 	const char *text = text_of(address);
 	uint16_t port;
 
-	watch(HOOKS);
+	watch(hooks);
 	client = client_of(address, HS_DNS_PORT);
 	port = local_port(client);
 	say(client, query, sizeof(query));
@@ -137,6 +155,7 @@ static void check_both_ends(const struct address *address)
 	check(datagram, reply, sizeof(reply));
 	check_tuple(&datagram->tuple, text, HS_DNS_PORT, text, port);
 	assert_int_equal(datagram->pid, getpid());
+	receive(client, sizeof(reply));
 	datagram = await_datagram(client, HS_DIRECTION_INGRESS);
 	check(datagram, reply, sizeof(reply));
 	check_tuple(&datagram->tuple, text, port, text, HS_DNS_PORT);
@@ -163,26 +182,30 @@ static void mapped(void **state)
 	check_both_ends(&v4_mapped);
 }
 
-/* Neither bound nor connected: the packet says where it goes. */
+/* Neither bound nor connected: the packet says where it goes, and so does the call, though not from where. */
 static void unconnected(void **state)
 {
 	const struct address any = { AF_INET, "0.0.0.0" };
 	int server = serve(&any, HS_DNS_PORT), client = udp(&v4);
+	const char *here = in_calls ? "::" : "127.0.0.1";
 	const struct hs_ev_datagram *datagram;
 	union place place;
 	socklen_t size = place_of(&v4, HS_DNS_PORT, &place);
+	char got[2];
 
 	(void)state;
-	watch(HOOKS);
+	watch(hooks);
 	assert_int_equal(sendto(client, "x", 1, 0, &place.any, size), 1);
 	answer(server, "yy", 2);
 	datagram = await_datagram(client, HS_DIRECTION_EGRESS);
-	check_tuple(&datagram->tuple, "127.0.0.1", local_port(client), "127.0.0.1", HS_DNS_PORT);
+	check_tuple(&datagram->tuple, here, in_calls ? 0 : local_port(client), "127.0.0.1", HS_DNS_PORT);
 	datagram = await_datagram(server, HS_DIRECTION_INGRESS);
-	check_tuple(&datagram->tuple, "127.0.0.1", HS_DNS_PORT, "127.0.0.1", local_port(client));
+	check_tuple(&datagram->tuple, here, HS_DNS_PORT, "127.0.0.1", local_port(client));
+	size = sizeof(place);
+	assert_int_equal(recvfrom(client, got, sizeof(got), 0, &place.any, &size), 2);
 	datagram = await_datagram(client, HS_DIRECTION_INGRESS);
 	check(datagram, "yy", 2);
-	check_tuple(&datagram->tuple, "127.0.0.1", local_port(client), "127.0.0.1", HS_DNS_PORT);
+	check_tuple(&datagram->tuple, here, local_port(client), "127.0.0.1", HS_DNS_PORT);
 	close(server);
 	close(client);
 }
@@ -191,20 +214,20 @@ static void unconnected(void **state)
 static void sizes(void **state)
 {
 	static const size_t lengths[] = { 1, 7, 8, 9, 127, 128, 129, 511, 512, 513, 1535, 1536, 1537, 9000 };
+	int server = serve(&v4, HS_DNS_PORT), client[sizeof(lengths) / sizeof(*lengths)]; /* no port twice */
 	uint8_t bytes[9000];
-	int server = serve(&v4, HS_DNS_PORT);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = 1 + i * 7 % 255;
-	watch(HOOKS);
+	watch(hooks);
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
-		int client = client_of(&v4, HS_DNS_PORT);
-
-		say(client, bytes, lengths[i]);
-		check(await_datagram(client, HS_DIRECTION_EGRESS), bytes, lengths[i]);
-		close(client);
+		client[i] = client_of(&v4, HS_DNS_PORT);
+		say(client[i], bytes, lengths[i]);
+		check(await_datagram(client[i], HS_DIRECTION_EGRESS), bytes, lengths[i]);
 	}
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++)
+		close(client[i]);
 	assert_int_equal(lost(HS_LOSS_RING_DATAGRAM), 0);
 	close(server);
 }
@@ -224,7 +247,7 @@ static void introduced(void **state)
 	int status;
 
 	(void)state;
-	watch(HOOKS);
+	watch(hooks);
 	client = client_of(&v4, HS_DNS_PORT);
 	pid = fork();
 	if (!pid)
@@ -246,7 +269,7 @@ static void others(void **state)
 	int server = serve(&v4, HS_DNS_PORT), other = serve(&v4, 5300), client, empty;
 
 	(void)state;
-	watch(HOOKS);
+	watch(hooks);
 	client = client_of(&v4, 5300);
 	empty = client_of(&v4, HS_DNS_PORT);
 	say(client, "hello", 5);
@@ -268,7 +291,7 @@ static void ring_full(void **state)
 	int server = serve(&v4, HS_DNS_PORT), client;
 
 	(void)state;
-	watch_with_ring(HOOKS, 4096);
+	watch_with_ring(hooks, 4096);
 	client = client_of(&v4, HS_DNS_PORT);
 	for (int i = 0; i < 100; i++)
 		say(client, "0123456789012345678901234567890123456789", 40);
@@ -305,6 +328,11 @@ int main(void)
 		cmocka_unit_test_teardown(ring_full, unwatch),
 		cmocka_unit_test_teardown(tcp_only, unwatch),
 	};
+	int failed;
 
-	return cmocka_run_group_tests_name("dns", tests, own_network, unwatch);
+	hooks = "connection,payload:cgroup_skb";
+	failed = cmocka_run_group_tests_name("dns", tests, own_network, unwatch);
+	hooks = "connection,payload:syscalls";
+	in_calls = true;
+	return failed + cmocka_run_group_tests_name("dns in system calls", tests, own_network, unwatch);
 }

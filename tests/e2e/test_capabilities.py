@@ -156,6 +156,17 @@ def test_given(lab, nobody, mounted, more):
     agent.stop()
 
 
+@pytest.mark.needs("curl", "setpriv")
+def test_without_net_admin(lab):
+    """Payload is read at system calls: that takes no capability that the other hooks do not need."""
+    agent = start(lab, [name for name in GIVEN if name != "CAP_NET_ADMIN"])
+    assert hooks(agent)["payload"]["rung"] == "syscalls"
+    for port in servers_of_others(lab):
+        get(lab, port)
+        becomes(lambda: [edge["calls"] for edge in agent.edges(port)], [1])
+    agent.stop()
+
+
 @pytest.mark.needs("setpriv")
 @pytest.mark.parametrize("capabilities", [(), ("CAP_BPF",), ("CAP_PERFMON",), ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")],
                          ids=lambda capabilities: "+".join(capabilities) or "none")

@@ -11,9 +11,9 @@ static const struct {
 	{ CAP_PERFMON, "CAP_PERFMON", "attach tracing programs and read kernel memory" },
 	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "read executable and files of other users' processes in /proc" },
 	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "read /proc entries of other users" },
-	{ CAP_NET_ADMIN, "CAP_NET_ADMIN", "attach to the root of cgroup v2: payload, so requests and responses; connect and accept without fexit" },
+	{ CAP_NET_ADMIN, "CAP_NET_ADMIN", "attach to the root of cgroup v2: payload, or it is read at every system call; connect and accept without fexit" },
 	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
-	  "mount tracefs privately where it is not mounted and only syscall tracepoints are left; else not needed" },
+	  "mount tracefs privately where it is not mounted and connect or accept have only syscall tracepoints left; else not needed" },
 };
 
 size_t hs_capabilities(struct hs_capability *capabilities)

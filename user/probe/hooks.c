@@ -80,6 +80,9 @@ const struct hs_hook_def hs_hook_defs[HS_HOOK_COUNT] = {
 		.ladder = {
 			{ "cgroup_skb", { "hs_data_skb" } },
 			{ "cgroup_skb_tcp", { "hs_data_skb_tcp" } }, /* no DNS over UDP */
+			{ "syscalls", { "hs_sys_enter", "hs_sys_exit" },
+			  .misses = "what io_uring carries, of sendfile() and splice() more than the length, and when a "
+				    "request arrives: only when it is read; every system call of the machine pays for it" },
 		},
 	},
 	[HS_HOOK_READ] = {
