@@ -30,7 +30,7 @@ from kit import beyond, net
 from kit.lab import Lab
 from kit.wait import SLOW, eventually
 
-AT_ONCE = 4 if SLOW else 6
+AT_ONCE = 3 if SLOW else 6
 
 # What curl exits with.
 REFUSED, TIMED_OUT = 7, 28
