@@ -75,29 +75,41 @@ static __always_inline struct kernfs_node *hs_task_cgroup(struct task_struct *ta
 	return node;
 }
 
+/* The way from a cgroup to the root of its hierarchy. */
+struct hs_cgroup_walk {
+	struct kernfs_node *node;
+	char *text;
+	__u32 at, end;
+};
+
+/* 1: that was all. */
+static long hs_cgroup_component(__u32 depth, struct hs_cgroup_walk *walk)
+{
+	struct kernfs_node *node = walk->node, *parent = node ? hs_kernfs_parent(node) : NULL;
+	__u32 at = walk->at;
+	long length;
+
+	if (!parent || at > walk->end)
+		return 1; /* the root has no name */
+	if (at > HS_EXE_LEN + HS_ARGS_LEN + HS_CGROUP_LEN)
+		return 1; /* for the verifier */
+	length = bpf_probe_read_kernel_str(walk->text + at, HS_COMPONENT_LEN, BPF_CORE_READ(node, name));
+	if (length <= 0)
+		return 1;
+	walk->at = at + (length & 255);
+	walk->node = parent;
+	return 0;
+}
+
 /* Components, leaf first, each NUL-ended. Deep paths keep what is nearest to the leaf. */
 static __always_inline __u32 hs_cgroup_text(char *text, __u32 at, struct kernfs_node *node)
 {
-	__u32 begin = at;
+	struct hs_cgroup_walk walk = {
+		.node = node, .text = text, .at = at, .end = at + HS_CGROUP_LEN - HS_COMPONENT_LEN,
+	};
 
-	for (int depth = 0; depth < 12; depth++) {
-		struct kernfs_node *parent;
-		long length;
-
-		if (!node || at > begin + HS_CGROUP_LEN - HS_COMPONENT_LEN)
-			break;
-		parent = hs_kernfs_parent(node);
-		if (!parent)
-			break; /* the root has no name */
-		if (at > HS_EXE_LEN + HS_ARGS_LEN + HS_CGROUP_LEN)
-			break; /* for the verifier */
-		length = bpf_probe_read_kernel_str(text + at, HS_COMPONENT_LEN, BPF_CORE_READ(node, name));
-		if (length <= 0)
-			break;
-		at += length & 255;
-		node = parent;
-	}
-	return at;
+	bpf_loop(12, hs_cgroup_component, &walk, 0);
+	return walk.at;
 }
 
 static __always_inline __u32 hs_args_text(char *text, __u32 at, struct task_struct *task)
