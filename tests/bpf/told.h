@@ -13,13 +13,19 @@ struct pair {
 struct pair open_pair(const struct address *address);
 void close_pair(struct pair *pair);
 
-/* What one socket's records of a direction tell. */
+#define TOLD_AHEAD_MAX 64
+
+/* What one socket's records of a direction tell. Segments may arrive in another order than they were sent, on loopback too. */
 struct told {
 	uint64_t cookie;
 	uint8_t direction;
-	uint64_t records, bytes, captured;
-	uint32_t next;
-	bool begun, holes;
+	uint64_t records, bytes, captured; /* bytes: without a hole */
+	uint32_t first, next;
+	bool begun;
+	size_t ahead_count;
+	struct {
+		uint32_t begin, end;
+	} ahead[TOLD_AHEAD_MAX]; /* behind a hole */
 	const uint8_t *expected; /* what the stream carries, or NULL */
 };
 
