@@ -216,9 +216,11 @@ static __always_inline void hs_data_ask(const struct hs_payload *payload, struct
 	bpf_map_delete_elem(&hs_watches, &cookie);
 }
 
-/* What was seen and not recorded ends here: tell of it alone. */
-static __always_inline void hs_data_flush(struct __sk_buff *skb, const struct hs_payload *payload,
-					  struct hs_sock *state)
+/*
+ * What was seen and not recorded ends here: tell of it alone. Not inlined: kernels before 6.13 allow 512 bytes for the
+ * stacks of all functions that are under way.
+ */
+static __noinline void hs_data_flush(struct __sk_buff *skb, const struct hs_payload *payload, struct hs_sock *state)
 {
 	struct hs_payload rest = {
 		.cookie = payload->cookie, .position = state->data.next[payload->direction & 1],
