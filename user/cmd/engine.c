@@ -210,19 +210,22 @@ static void feed_address(void *arg, const uint8_t address[16])
 	feed(local->engine, &record.event);
 }
 
-/* Counters, to see later what moved, and addresses, to know who is on this node. New ones at once. */
+/* Counters, to see later what moved, and addresses, to know who is on this node. */
+static void feed_namespace(struct hs_engine *engine, uint32_t netns, uint32_t pid, uint64_t now)
+{
+	feed_counters(engine, netns, pid, now);
+	hs_local_addresses("/proc", pid, feed_address, &(struct local){ engine, netns });
+}
+
+/* Of all namespaces, or of those that are new. */
 static void feed_namespaces(struct hs_engine *engine, uint64_t now, bool all)
 {
 	struct hs_netns spaces[NAMESPACES];
 	size_t count = hs_model_netns(engine->model, spaces, NAMESPACES);
 
-	for (size_t i = 0; i < count; i++) {
-		if (!all && spaces[i].sampled_ns)
-			continue;
-		feed_counters(engine, spaces[i].netns, spaces[i].pid, now);
-		hs_local_addresses("/proc", spaces[i].pid, feed_address,
-				   &(struct local){ engine, spaces[i].netns });
-	}
+	for (size_t i = 0; i < count; i++)
+		if (all || !spaces[i].sampled_ns)
+			feed_namespace(engine, spaces[i].netns, spaces[i].pid, now);
 	if (!all)
 		return;
 	engine->counters_ns = now;
@@ -244,21 +247,23 @@ static bool is_cut(const struct hs_event *event)
 	return event->kind == HS_EV_PROCESS && process->args_len >= HS_ARGS_LEN - 1;
 }
 
-/* listen(), in a namespace that may be new: what moves there before the next pass is to be seen to have moved. */
-static bool is_listening(const struct hs_event *event)
+/* listen() in a namespace that is new: what moves there before the next pass is to be seen to have moved. */
+static bool listens_in_new_namespace(const struct hs_engine *engine, const struct hs_ev_socket *socket)
 {
-	return event->kind == HS_EV_LISTENER && ((const struct hs_ev_socket *)event)->phase == HS_PHASE_OPEN;
+	return socket->event.kind == HS_EV_LISTENER && socket->phase == HS_PHASE_OPEN && socket->pid &&
+	       !hs_model_counters_ns(engine->model, socket->tuple.netns);
 }
 
 static void on_record(void *arg, const struct hs_event *event)
 {
 	struct hs_engine *engine = arg;
+	const struct hs_ev_socket *socket = (const void *)event;
 	uint32_t pid = ((const struct hs_ev_process *)event)->pid;
 
 	if (!is_cut(event) || !feed_from_procfs(engine, pid, event->time_ns))
 		feed(engine, event);
-	if (is_listening(event))
-		feed_namespaces(engine, hs_monotonic_ns(), false);
+	if (listens_in_new_namespace(engine, socket))
+		feed_namespace(engine, socket->tuple.netns, socket->pid, hs_monotonic_ns());
 }
 
 /* ---- turns ---- */

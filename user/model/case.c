@@ -25,7 +25,7 @@ static void ask_counters(struct hs_case *c)
 
 	for (int side = 0; side < HS_SIDES; side++)
 		if (config->ask_counters && c->netns[side] && pid_in(c, side) &&
-		    hs_counters_read_ns(c->model, c->netns[side]) < since)
+		    hs_model_counters_ns(c->model, c->netns[side]) < since)
 			config->ask_counters(config->introduce_arg, c->netns[side], pid_in(c, side));
 }
 

@@ -216,7 +216,7 @@ static bool was_rejected(struct hs_model *model, const struct hs_connection *con
 
 	if (!hs_has_prefix(from->drop.reason, "NETFILTER"))
 		return false;
-	if (model->config.ask_counters && client->pid && hs_counters_read_ns(model, client->netns) < model->now_ns)
+	if (model->config.ask_counters && client->pid && hs_model_counters_ns(model, client->netns) < model->now_ns)
 		model->config.ask_counters(model->config.introduce_arg, client->netns, client->pid);
 	return hs_counter_moved(model, client->netns, HS_COUNTER_LOCKED_ICMPS, connection->start_ns);
 }

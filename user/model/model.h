@@ -475,6 +475,8 @@ struct hs_netns {
 };
 /* At most max of them to out, each once, in no order; how many. */
 size_t hs_model_netns(const struct hs_model *model, struct hs_netns *out, size_t max);
+/* When the counters of a namespace were read last; 0: never. */
+uint64_t hs_model_counters_ns(const struct hs_model *model, uint32_t netns);
 
 /* The oldest kept entry with number >= from, or NULL. Go on with its number + 1. */
 const struct hs_log_entry *hs_model_log(const struct hs_model *model, uint64_t from);

@@ -218,8 +218,6 @@ void hs_signals_free_all(struct hs_model *model);
 void hs_counters_feed(struct hs_model *model, const struct hs_ev_counters *event);
 /* By how much it has grown from just before since_ns to its latest sample. */
 uint64_t hs_counter_moved(struct hs_model *model, uint32_t netns, enum hs_counter counter, uint64_t since_ns);
-/* When they were read last; 0: never. */
-uint64_t hs_counters_read_ns(struct hs_model *model, uint32_t netns);
 uint64_t hs_counter_now(struct hs_model *model, uint32_t netns, enum hs_counter counter);
 void hs_counters_free_all(struct hs_model *model);
 

@@ -277,7 +277,7 @@ uint64_t hs_counter_moved(struct hs_model *model, uint32_t netns, enum hs_counte
 		last->count[counter] - before->count[counter] : 0;
 }
 
-uint64_t hs_counters_read_ns(struct hs_model *model, uint32_t netns)
+uint64_t hs_model_counters_ns(const struct hs_model *model, uint32_t netns)
 {
 	struct hs_namespace *space;
 
@@ -306,15 +306,12 @@ void hs_counters_free_all(struct hs_model *model)
 static size_t add_netns(const struct hs_model *model, struct hs_netns *out, size_t count, size_t max,
 			uint32_t netns, uint32_t pid)
 {
-	struct hs_namespace *space;
-
 	if (!netns || !pid || count == max)
 		return count;
 	for (size_t i = count; i-- > 0;)
 		if (out[i].netns == netns)
 			return count;
-	HASH_FIND(hh, model->namespaces, &netns, sizeof(netns), space);
-	out[count] = (struct hs_netns){ netns, pid, space ? sample(space, 0)->event.time_ns : 0 };
+	out[count] = (struct hs_netns){ netns, pid, hs_model_counters_ns(model, netns) };
 	return count + 1;
 }
 
