@@ -196,17 +196,22 @@ static size_t capitals(const char *text)
 	return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
 }
 
+static bool is_word(const char *word, size_t length, const char *wanted)
+{
+	return length == strlen(wanted) && !memcmp(word, wanted, length);
+}
+
 /* What stands for this word of a remedy; "" where the finding does not know. */
 static void say_place(char place[HS_EXPLAIN_LEN], const json_t *finding, const char *word, size_t length)
 {
 	const json_t *server = hs_doc_at(finding, "server"), *client = hs_doc_at(finding, "client");
 
 	*place = '\0';
-	if (length == strlen("ADDRESS") && !memcmp(word, "ADDRESS", length))
+	if (is_word(word, length, "ADDRESS"))
 		say(place, "%.64s", hs_doc_text(server, "address"));
-	else if (length == strlen("CLIENT") && !memcmp(word, "CLIENT", length))
+	else if (is_word(word, length, "CLIENT"))
 		say(place, "%.64s", hs_doc_text(client, "address"));
-	else if (length == strlen("PORT") && !memcmp(word, "PORT", length) && hs_doc_number(server, "port") > 0)
+	else if (is_word(word, length, "PORT") && hs_doc_number(server, "port") > 0)
 		say(place, "%.0f", hs_doc_number(server, "port"));
 }
 

@@ -143,6 +143,11 @@ void hs_listing_write(const struct hs_listing *listing, const struct hs_args *ar
 		.help = "leave out what the next filter matches"                                   \
 	}
 
+/* Who is at the ends, for commands that show single things. */
+#define HS_END_FILTERS                                                                             \
+	HS_OPTION_EITHER_NAME, HS_OPTION_CLIENT, HS_OPTION_SERVER, HS_OPTION_IP,                   \
+		HS_OPTION_EITHER_PORT, HS_OPTION_PID
+
 /* The beginning of the table of every command that shows a list. */
 #define HS_LISTING_OPTIONS(formats, sorts)                                                                     \
 	HS_OPTION_OUTPUT(formats), HS_OPTION_SORT_BY(sorts, "importance"), HS_OPTION_NO_HEADERS, HS_OPTION_WATCH, \

@@ -96,12 +96,10 @@ static const struct {
 
 static void add_counters(struct hs_finding *finding, const struct hs_case *c, enum hs_side side)
 {
-	uint64_t since = c->connection->start_ns ? c->connection->start_ns : c->connection->created_ns;
-
 	for (size_t i = 0; i < sizeof(counter_signals) / sizeof(counter_signals[0]); i++)
 		if (counter_signals[i].counter != HS_COUNTER_LOCKED_ICMPS || finding->key.cause == HS_CAUSE_REJECTED)
 			add_count(finding, counter_signals[i].signal, side,
-				  hs_counter_moved(c->model, c->netns[side], counter_signals[i].counter, since));
+				  hs_case_moved(c, side, counter_signals[i].counter));
 }
 
 static void add_end(struct hs_finding *finding, const struct hs_case *c, enum hs_side side)
