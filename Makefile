@@ -80,7 +80,7 @@ $(O)/hopscope.skel.h: $(O)/hopscope.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name hs_bpf > $@
 
-$(O)/user/probe/probe.o: $(O)/hopscope.skel.h
+$(O)/user/probe/probe.o $(O)/user/probe/reading.o: $(O)/hopscope.skel.h
 # What the binary was built from: only the file that says so is built again for each revision.
 $(O)/user/export/prometheus_self.o: CPPFLAGS += -DHS_REVISION='"$(REVISION)"'
 
@@ -102,8 +102,8 @@ UNIT := $(UNIT_SRC:tests/unit/%.c=$(O)/unit/%)
 UNIT_LIB_OBJ := $(patsubst %.c,$(O)/san/%.o,$(filter-out user/main.c,$(SRC)))
 
 # What a test includes is known only after its first build: the generated header comes before all.
-$(O)/san/user/probe/probe.o $(UNIT_SRC:%.c=$(O)/san/%.o): | $(O)/hopscope.skel.h
-$(O)/san/user/probe/probe.o: $(O)/hopscope.skel.h
+$(UNIT_SRC:%.c=$(O)/san/%.o): | $(O)/hopscope.skel.h
+$(O)/san/user/probe/probe.o $(O)/san/user/probe/reading.o: $(O)/hopscope.skel.h
 $(O)/san/%.o: %.c
 	$(say) CC+SAN $<
 	$(Q)mkdir -p $(@D)
