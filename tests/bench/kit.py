@@ -127,19 +127,19 @@ def ratio(options, directory, what, load, unit="/s", check=None):
     Off, on, off, on …: each round with the agent against the mean of its neighbours without. As a
     control of the method, every other such round has a program in the agent's place that sleeps.
 
-    load() does something for about a second and gives (how much of it, seconds). check(agent, how much)
-    may look at what the agent has counted in a round.
+    load() does something for about a second and gives (how much of it, seconds). Each time it is made
+    twice, and the second counts: on a machine that has just rested it is some percent slower. check(agent,
+    how much) may look at what the agent has counted in a round.
     """
     def rate():
+        load()
         amount, seconds = load()
         return amount / seconds
 
-    load()
     ratios, controls, cpu, before = [], [], [], rate()
     rates = [before]
     for _ in range(options.rounds):
         sleeper = start(["sleep", "1000"])
-        time.sleep(0.2)
         control = rate()
         sleeper.kill()
         sleeper.wait()
@@ -147,11 +147,12 @@ def ratio(options, directory, what, load, unit="/s", check=None):
         controls.append(control / ((before + after) / 2))
         before = after
         agent = Agent(options, directory)
+        first, _ = load()
         used = agent.cpu_seconds()
         amount, seconds = load()
         cpu.append((agent.cpu_seconds() - used) / amount)
         if check:
-            check(agent, amount)
+            check(agent, first + amount)
         agent.stop()
         after = rate()
         ratios.append(amount / seconds / ((before + after) / 2))
