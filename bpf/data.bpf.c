@@ -147,7 +147,8 @@ static __always_inline void hs_data_send_size(struct __sk_buff *skb, bool user, 
 		hs_lost(HS_LOSS_RING_DATA);
 		return;
 	}
-	hs_event_init(&data->event, HS_EV_DATA, sizeof(*data) + ((captured + 7) & ~7u));
+	hs_event_init(&data->event, HS_EV_DATA, sizeof(*data) + ((captured + 7) & ~7u),
+		      bpf_ktime_get_ns());
 	data->cookie = payload->cookie;
 	data->before_ns = payload->before ? state->data.before_ns : 0;
 	data->read_ns = state->data.read_ns;

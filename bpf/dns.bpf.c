@@ -115,7 +115,8 @@ static __always_inline void hs_datagram_send_size(struct __sk_buff *skb, bool us
 		return;
 	}
 	*datagram = *head;
-	hs_event_init(&datagram->event, HS_EV_DATAGRAM, sizeof(*datagram) + ((head->captured + 7) & ~7u));
+	hs_event_init(&datagram->event, HS_EV_DATAGRAM, sizeof(*datagram) + ((head->captured + 7) & ~7u),
+		      bpf_ktime_get_ns());
 	barrier_var(last);
 	if (last >= size)
 		last = size - 1; /* for the verifier */

@@ -76,7 +76,7 @@ static __always_inline void hs_early_send_size(__u64 cookie, const struct hs_ear
 	__builtin_memset(data, 0, sizeof(*data));
 	barrier_var(last);
 	last &= size - 1;
-	hs_event_init(&data->event, HS_EV_DATA, sizeof(*data) + ((last + 8) & ~7u));
+	hs_event_init(&data->event, HS_EV_DATA, sizeof(*data) + ((last + 8) & ~7u), bpf_ktime_get_ns());
 	data->cookie = cookie;
 	data->position = early->position;
 	data->length = early->length;

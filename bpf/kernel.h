@@ -167,6 +167,7 @@ struct tcp_sock {
 	__u64 bytes_acked, bytes_received;
 	__u32 rcv_nxt, copied_seq, snd_nxt, snd_una, write_seq;
 	__u32 lsndtime, rcv_tstamp; /* tcp_jiffies32 */
+	__u64 tcp_clock_cache; /* when it last sent or received a segment: bpf_ktime_get_ns() */
 	__u32 snd_wnd, rcv_wnd;
 	__u32 mss_cache, delivered;
 	__u32 srtt_us;  /* eighths */

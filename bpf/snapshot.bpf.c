@@ -16,7 +16,7 @@ static __always_inline void hs_snapshot_listener(struct seq_file *seq, struct so
 
 	if (!tp)
 		return;
-	hs_event_init(&listener.socket.event, HS_EV_LISTENER, sizeof(listener));
+	hs_event_init(&listener.socket.event, HS_EV_LISTENER, sizeof(listener), bpf_ktime_get_ns());
 	hs_listener_fill(&listener, sk, tp, HS_PHASE_SAMPLE, hs_sock_get(sk));
 	listener.socket.pid = task->tgid;
 	listener.socket.tid = task->pid;
@@ -50,7 +50,7 @@ static __always_inline struct hs_sock *hs_known(struct sock *sk)
 
 	if (!state || !state->cookie || state->cookie == hs_cookie(sk))
 		return state;
-	__builtin_memset(state, 0, sizeof(*state));
+	hs_sock_clear(sk, state);
 	return NULL;
 }
 
@@ -78,9 +78,10 @@ static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct 
 		state = hs_adopt(sk, tp);
 	else if (state->data.watch == HS_WATCH_COUNT)
 		hs_snapshot_call(tp, state);
-	hs_event_init(&connection.socket.event, HS_EV_CONNECTION, sizeof(connection));
+	hs_event_init(&connection.socket.event, HS_EV_CONNECTION, sizeof(connection), bpf_ktime_get_ns());
 	hs_connection_fill(&connection, sk, tp, HS_PHASE_SAMPLE, state);
 	hs_tcp_fill(&connection.tcp, tp, connection.socket.role, state);
+	connection.inode = sk->sk_socket->file->f_inode->i_ino;
 	if (connection.socket.pid != (__u32)task->tgid) { /* else of its threads the one that connected or accepted */
 		connection.socket.pid = task->tgid;
 		connection.socket.tid = task->pid;

@@ -162,7 +162,7 @@ static __always_inline int hs_task_send(struct hs_scratch *scratch, struct task_
 		return -1; /* for the verifier */
 	__builtin_memset(scratch->text + at, 0, 8); /* what rounds the size up is no leftover */
 	at = (sizeof(*process) + at + 7) & ~7u;
-	hs_event_init(&process->event, HS_EV_PROCESS, at);
+	hs_event_init(&process->event, HS_EV_PROCESS, at, bpf_ktime_get_ns());
 	if (!bpf_ringbuf_output(&hs_ring, scratch, at & 2047, hs_ring_flags()))
 		return 0;
 	hs_lost(HS_LOSS_RING_PROCESS);

@@ -41,7 +41,8 @@ static __always_inline void hs_own(struct hs_sock *state)
 static __always_inline void hs_send_open(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
 {
 	struct hs_ev_connection *connection =
-		hs_reserve_size(HS_EV_CONNECTION_OPEN_SIZE, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
+		hs_reserve_at(state->established_ns, HS_EV_CONNECTION_OPEN_SIZE, HS_EV_CONNECTION,
+			      HS_LOSS_RING_CONNECTION);
 
 	if (!connection)
 		return;
@@ -55,11 +56,9 @@ static __always_inline void hs_send_open(struct sock *sk, const struct tcp_sock 
 static __always_inline void hs_send_full(struct sock *sk, const struct tcp_sock *tp, __u8 phase,
 					  struct hs_sock *state)
 {
-	struct hs_ev_connection *connection;
+	struct hs_ev_connection *connection =
+		hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 
-	if (phase == HS_PHASE_CLOSE)
-		hs_call_settle(tp, state);
-	connection = hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 	if (!connection)
 		return;
 	hs_connection_fill(connection, sk, tp, phase, state);
@@ -68,6 +67,40 @@ static __always_inline void hs_send_full(struct sock *sk, const struct tcp_sock 
 	hs_tcp_fill(&connection->tcp, tp, connection->socket.role, state);
 	state->closed_ns = connection->socket.event.time_ns;
 	hs_submit(connection);
+}
+
+/* One that is over and has no more to tell than how much was said. */
+static __always_inline void hs_send_brief(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
+{
+	struct hs_ev_connection *connection =
+		hs_reserve_size(HS_EV_CONNECTION_BRIEF_SIZE, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
+
+	if (!connection)
+		return;
+	hs_connection_fill(connection, sk, tp, HS_PHASE_CLOSE, state);
+	connection->socket.state = TCP_CLOSE;
+	hs_tcp_brief(&connection->tcp, tp, hs_tcp_fin(tp), state->role);
+	state->closed_ns = connection->socket.event.time_ns;
+	hs_submit(connection);
+}
+
+static __always_inline bool hs_is_brief(const struct sock *sk, const struct tcp_sock *tp, const struct hs_sock *state)
+{
+	bool fin = sk->__sk_common.skc_flags & (1ul << SOCK_DONE); /* the peer's counts in rcv_nxt */
+
+	return state->established_ns && tp->tcp_clock_cache - state->start_ns < HS_BRIEF_NS && !tp->total_retrans &&
+	       !state->resets_sent && !state->resets_received && !state->close && !state->closer_exit &&
+	       !sk->sk_err && !sk->sk_err_soft &&
+	       tp->write_seq == tp->snd_una && tp->rcv_nxt - tp->copied_seq <= fin;
+}
+
+static __always_inline void hs_send_close(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
+{
+	hs_call_settle(tp, state);
+	if (hs_is_brief(sk, tp, state))
+		hs_send_brief(sk, tp, state);
+	else
+		hs_send_full(sk, tp, HS_PHASE_CLOSE, state);
 }
 
 static __always_inline void hs_send_listener(struct sock *sk, const struct tcp_sock *tp, __u8 phase,
@@ -109,7 +142,9 @@ static __always_inline void hs_established_server(struct sock *sk, const struct 
 
 static __always_inline void hs_established(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
 {
-	state->established_ns = bpf_ktime_get_ns();
+	__u64 now = tp->tcp_clock_cache; /* when that segment came; to read the clock takes 40 ns */
+
+	state->established_ns = now > state->start_ns ? now : state->start_ns; /* without a segment: TCP_REPAIR */
 	if (!state->role) {
 		state->role = HS_ROLE_SERVER;
 		state->start_ns = state->established_ns;
@@ -216,7 +251,7 @@ static __always_inline void hs_closed(struct sock *sk, const struct tcp_sock *tp
 	else {
 		if (hs_is_in_close(sk, old_state))
 			hs_closing_at_once(sk, tp, old_state, state);
-		hs_send_full(sk, tp, HS_PHASE_CLOSE, state);
+		hs_send_close(sk, tp, state);
 	}
 }
 
@@ -259,10 +294,8 @@ static __always_inline struct hs_sock *hs_state_for(struct sock *sk, int old_sta
 		return birth || (new_state == TCP_CLOSE && old_state != TCP_SYN_RECV) ? hs_sock_insert(sk) : NULL;
 	if (state->handled == new_state)
 		return NULL;
-	if (birth || HS_SOCK_DEAD(state)) {
-		hs_ignored_forget((__u64)sk);
-		__builtin_memset(state, 0, sizeof(*state)); /* of an earlier socket or connection */
-	}
+	if (birth || HS_SOCK_DEAD(state))
+		hs_sock_clear(sk, state);
 	return state;
 }
 

@@ -32,26 +32,27 @@ static __always_inline __u64 hs_ring_flags(void)
 		BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void hs_event_init(struct hs_event *event, __u16 kind, __u16 size)
+static __always_inline void hs_event_init(struct hs_event *event, __u16 kind, __u16 size, __u64 time_ns)
 {
 	event->kind = kind;
 	event->size = size;
 	event->cpu = bpf_get_smp_processor_id();
-	event->time_ns = bpf_ktime_get_ns();
+	event->time_ns = time_ns;
 }
 
 /* SIZE zeroed bytes with the record's header written; NULL when the ring is full, and counted. */
-#define hs_reserve_size(SIZE, KIND, STAGE)                          \
-	({                                                          \
+#define hs_reserve_at(TIME, SIZE, KIND, STAGE)                          \
+	({                                                              \
 		void *_record = bpf_ringbuf_reserve(&hs_ring, SIZE, 0); \
-		if (_record) {                                      \
-			__builtin_memset(_record, 0, SIZE);         \
-			hs_event_init(_record, KIND, SIZE);         \
-		} else {                                            \
-			hs_lost(STAGE);                             \
-		}                                                   \
-		_record;                                            \
+		if (_record) {                                          \
+			__builtin_memset(_record, 0, SIZE);             \
+			hs_event_init(_record, KIND, SIZE, TIME);       \
+		} else {                                                \
+			hs_lost(STAGE);                                 \
+		}                                                       \
+		_record;                                                \
 	})
+#define hs_reserve_size(SIZE, KIND, STAGE) hs_reserve_at(bpf_ktime_get_ns(), SIZE, KIND, STAGE)
 #define hs_reserve(TYPE, KIND, STAGE) ((TYPE *)hs_reserve_size(sizeof(TYPE), KIND, STAGE))
 
 static __always_inline void hs_submit(void *record)

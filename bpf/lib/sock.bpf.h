@@ -123,7 +123,6 @@ static __always_inline void hs_ignore(__u64 sk)
 		*place = sk;
 }
 
-/* A socket begins its life, at an address where another may have been. */
 static __always_inline void hs_ignored_forget(__u64 sk)
 {
 	__u64 *place = hs_ignored_place(sk);
@@ -155,6 +154,14 @@ static __always_inline struct hs_sock *hs_sock_insert(const struct sock *sk)
 	if (!state)
 		hs_lost(HS_LOSS_STORAGE);
 	return state;
+}
+
+/* A socket begins its life at an address where another was. Only what is not wanted is ignored. */
+static __always_inline void hs_sock_clear(const struct sock *sk, struct hs_sock *state)
+{
+	if (state->data.watch == HS_WATCH_NOTHING)
+		hs_ignored_forget((__u64)sk);
+	__builtin_memset(state, 0, sizeof(*state));
 }
 
 static __always_inline struct hs_sock *hs_sock_make(const struct sock *sk)
@@ -269,32 +276,42 @@ static __always_inline __u32 hs_ms(__u32 jiffies)
 	return jiffies * hs_tick_ns / 1000000;
 }
 
-/*
- * SYN and FIN take a sequence number each and are no payload. The kernel counts a client's
- * SYN in bytes_acked (a server's child starts behind it), an acknowledged FIN there too, and
- * the peer's FIN in bytes_received (net/ipv4/tcp_input.c: tcp_snd_una_update, tcp_rcv_nxt_update).
- */
-static __always_inline void hs_tcp_payload(struct hs_tcp *tcp, const struct tcp_sock *tp, __u8 state,
-					   __u8 role)
+static __always_inline __u8 hs_tcp_fin(const struct tcp_sock *tp)
 {
-	bool syn = role == HS_ROLE_CLIENT;
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	__u8 state = sk->__sk_common.skc_state, fin = 0;
 
 	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING ||
 	    state == TCP_LAST_ACK)
-		tcp->fin |= HS_FIN_SENT;
-	if ((tcp->fin & HS_FIN_SENT) && tp->snd_una == tp->write_seq)
-		tcp->fin |= HS_FIN_ACKED;
-	if (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags & (1ul << SOCK_DONE))
-		tcp->fin |= HS_FIN_RECEIVED;
+		fin |= HS_FIN_SENT;
+	if (fin && tp->snd_una == tp->write_seq)
+		fin |= HS_FIN_ACKED;
+	if (sk->__sk_common.skc_flags & (1ul << SOCK_DONE))
+		fin |= HS_FIN_RECEIVED;
+	return fin;
+}
 
+/*
+ * The part that every close tells. SYN and FIN take a sequence number each and are no payload. The kernel
+ * counts a client's SYN in bytes_acked (a server's child starts behind it), an acknowledged FIN there too, and
+ * the peer's FIN in bytes_received (net/ipv4/tcp_input.c: tcp_snd_una_update, tcp_rcv_nxt_update).
+ */
+static __always_inline void hs_tcp_brief(struct hs_tcp *tcp, const struct tcp_sock *tp, __u8 fin, __u8 role)
+{
 	tcp->bytes_acked = tp->bytes_acked;
 	tcp->bytes_received = tp->bytes_received;
-	if (syn && tcp->bytes_acked)
+	if (role == HS_ROLE_CLIENT && tcp->bytes_acked)
 		tcp->bytes_acked--;
-	if ((tcp->fin & HS_FIN_ACKED) && tcp->bytes_acked)
+	if ((fin & HS_FIN_ACKED) && tcp->bytes_acked)
 		tcp->bytes_acked--;
-	if ((tcp->fin & HS_FIN_RECEIVED) && tcp->bytes_received)
+	if ((fin & HS_FIN_RECEIVED) && tcp->bytes_received)
 		tcp->bytes_received--;
+	tcp->segs_out = tp->segs_out;
+	tcp->segs_in = tp->segs_in;
+	tcp->srtt_us = tp->srtt_us >> 3;
+	tcp->rttvar_us = tp->mdev_us >> 2;
+	tcp->min_rtt_us = tp->rtt_min.s[0].v;
+	tcp->rto_us = (__u64)tp->inet_conn.icsk_rto * hs_tick_ns / 1000;
 }
 
 /* Segments that the socket counts as sent again and no hook has seen. */
@@ -341,15 +358,10 @@ static __always_inline void hs_tcp_fill(struct hs_tcp *tcp, const struct tcp_soc
 	const struct sock *sk = &icsk->icsk_inet.sk;
 	__u32 now = bpf_jiffies64();
 
-	hs_tcp_payload(tcp, tp, sk->__sk_common.skc_state, role);
+	tcp->fin = hs_tcp_fin(tp);
+	hs_tcp_brief(tcp, tp, tcp->fin, role);
 	hs_tcp_retrans(tcp, tp, state);
 	hs_tcp_chrono(tcp, tp, now);
-	tcp->segs_out = tp->segs_out;
-	tcp->segs_in = tp->segs_in;
-	tcp->srtt_us = tp->srtt_us >> 3;
-	tcp->rttvar_us = tp->mdev_us >> 2;
-	tcp->min_rtt_us = tp->rtt_min.s[0].v;
-	tcp->rto_us = (__u64)icsk->icsk_rto * hs_tick_ns / 1000;
 	tcp->snd_cwnd = tp->snd_cwnd;
 	tcp->snd_ssthresh = tp->snd_ssthresh;
 	tcp->snd_wnd = tp->snd_wnd;
@@ -394,7 +406,6 @@ static __always_inline void hs_connection_fill(struct hs_ev_connection *connecti
 		connection->close = state->close;
 		connection->accept_ns = state->accept_ns;
 	}
-	connection->inode = sk->sk_socket->file->f_inode->i_ino;
 }
 
 static __always_inline void hs_listener_fill(struct hs_ev_listener *listener, struct sock *sk,

@@ -143,7 +143,7 @@ struct hs_ev_connection {
 	__u64 start_ns;       /* SYN sent, or the child socket made; 0: older than the agent */
 	__u64 established_ns; /* 0: never, or older than the agent */
 	__u32 closer_pid, closer_tid; /* who closed it, where a process did */
-	__u64 inode;          /* of the socket's file, as /proc/PID/fd shows it; 0: no file */
+	__u64 inode;          /* of the socket's file, as /proc/PID/fd shows it; 0: not met by a pass, or no file */
 	__u64 accept_ns;      /* accept() returned it; 0: not yet, not seen, or a client's end */
 	__u32 closer_exit;    /* enum hs_closer bits and wait(2) status, if closer_pid was exiting when it closed */
 	__u8 close;           /* enum hs_close bits */
@@ -154,6 +154,13 @@ static_assert(sizeof(struct hs_ev_connection) == 280, "hs_ev_connection");
 /* A record of HS_PHASE_OPEN ends before tcp: there is nothing in it yet. */
 #define HS_EV_CONNECTION_OPEN_SIZE 128
 static_assert(HS_EV_CONNECTION_OPEN_SIZE == __builtin_offsetof(struct hs_ev_connection, tcp), "open");
+/*
+ * One of HS_PHASE_CLOSE may end before tcp.total_retrans: of a connection whose last segment went within
+ * HS_BRIEF_NS, that lost nothing and left nothing unread or unacknowledged, there is no more to tell.
+ */
+#define HS_EV_CONNECTION_BRIEF_SIZE 168
+#define HS_BRIEF_NS 100000000ull
+static_assert(HS_EV_CONNECTION_BRIEF_SIZE == __builtin_offsetof(struct hs_ev_connection, tcp.total_retrans), "brief");
 
 enum hs_closer {
 	HS_CLOSER_STATUS = 0xffff,   /* as wait(2) gives it: the low seven bits are the signal */

@@ -129,6 +129,8 @@ static void check_head(const struct hs_event *event)
 	assert_true(event->cpu < (uint32_t)sysconf(_SC_NPROCESSORS_CONF));
 	if (event->kind == HS_EV_CONNECTION && socket->phase == HS_PHASE_OPEN)
 		assert_int_equal(event->size, HS_EV_CONNECTION_OPEN_SIZE);
+	else if (event->kind == HS_EV_CONNECTION && event->size == HS_EV_CONNECTION_BRIEF_SIZE)
+		assert_int_equal(socket->phase, HS_PHASE_CLOSE);
 	else if (sizes[event->kind])
 		assert_int_equal(event->size, sizes[event->kind]);
 }
@@ -296,7 +298,8 @@ static void on_record(void *arg, const struct hs_event *event)
 	if (!is_ours(event))
 		return;
 	assert_true(record_total < MAX_RECORDS);
-	records[record_total] = malloc(event->size);
+	/* What a record leaves out is nil. */
+	records[record_total] = calloc(1, event->size + sizeof(struct hs_ev_connection));
 	memcpy(records[record_total++], event, event->size);
 }
 

@@ -25,14 +25,25 @@ static const unsigned short minimum[HS_EV_MAX] = {
 	[HS_EV_DATAGRAM] = sizeof(struct hs_ev_datagram),
 };
 
+static size_t connection_minimum(const struct hs_ev_socket *socket)
+{
+	switch (socket->phase) {
+	case HS_PHASE_OPEN:
+		return HS_EV_CONNECTION_OPEN_SIZE;
+	case HS_PHASE_CLOSE:
+		return HS_EV_CONNECTION_BRIEF_SIZE;
+	default:
+		return sizeof(struct hs_ev_connection);
+	}
+}
+
 int hs_record_check(const struct hs_event *event, size_t size)
 {
 	if (size < sizeof(*event) || event->size > size || event->size % 8)
 		return -EBADMSG;
 	if (!event->kind || event->kind >= HS_EV_MAX || event->size < minimum[event->kind])
 		return -EBADMSG;
-	if (event->kind == HS_EV_CONNECTION && event->size < sizeof(struct hs_ev_connection) &&
-	    ((const struct hs_ev_socket *)event)->phase != HS_PHASE_OPEN)
+	if (event->kind == HS_EV_CONNECTION && event->size < connection_minimum((const void *)event))
 		return -EBADMSG;
 	if (event->kind == HS_EV_DATA) {
 		const struct hs_ev_data *data = (const void *)event;

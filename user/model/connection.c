@@ -6,6 +6,7 @@
  * end has closed while the other may still have something to tell.
  */
 #include <errno.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "model/connection_table.h"
@@ -249,7 +250,7 @@ static bool is_stranger(struct hs_model *model, const struct hs_ev_connection *e
 	return true;
 }
 
-int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *event)
+static int feed(struct hs_model *model, const struct hs_ev_connection *event)
 {
 	struct hs_connection *connection;
 	struct hs_end *end;
@@ -258,7 +259,6 @@ int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *ev
 
 	if (is_stranger(model, event))
 		return 0;
-
 	if (event->socket.role == HS_ROLE_SERVER && event->socket.phase == HS_PHASE_CLOSE &&
 	    event->start_ns && !event->established_ns)
 		return 0; /* a child that the listener dropped before its handshake was done */
@@ -271,7 +271,7 @@ int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *ev
 	end->state = event->socket.state;
 	if (event->inode)
 		end->inode = event->inode;
-	if (event->socket.event.size >= sizeof(*event))
+	if (event->socket.event.size > HS_EV_CONNECTION_OPEN_SIZE)
 		end->tcp = event->tcp;
 	take_times(connection, end, side, event);
 	accepted(model, connection, side, &event->socket, event->accept_ns);
@@ -296,6 +296,16 @@ int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *ev
 	}
 	tell_who(model, connection, end, known);
 	return 0;
+}
+
+int hs_connection_feed(struct hs_model *model, const struct hs_ev_connection *event)
+{
+	struct hs_ev_connection whole = { 0 };
+
+	if (event->socket.event.size >= sizeof(whole))
+		return feed(model, event);
+	memcpy(&whole, event, event->socket.event.size);
+	return feed(model, &whole);
 }
 
 int hs_accept_feed(struct hs_model *model, const struct hs_ev_socket *event)

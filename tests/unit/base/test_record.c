@@ -104,6 +104,22 @@ static void an_opening_is_shorter(void **state)
 	assert_int_equal(hs_record_check(&record.socket.event, HS_EV_CONNECTION_OPEN_SIZE), -EBADMSG);
 }
 
+static void a_close_may_be_brief(void **state)
+{
+	struct hs_ev_connection record = {
+		.socket.event = { .kind = HS_EV_CONNECTION, .size = HS_EV_CONNECTION_BRIEF_SIZE },
+		.socket.phase = HS_PHASE_CLOSE,
+	};
+
+	(void)state;
+	assert_int_equal(hs_record_check(&record.socket.event, HS_EV_CONNECTION_BRIEF_SIZE), 0);
+	record.socket.phase = HS_PHASE_ABANDONED;
+	assert_int_equal(hs_record_check(&record.socket.event, HS_EV_CONNECTION_BRIEF_SIZE), -EBADMSG);
+	record.socket.phase = HS_PHASE_CLOSE;
+	record.socket.event.size -= 8;
+	assert_int_equal(hs_record_check(&record.socket.event, HS_EV_CONNECTION_BRIEF_SIZE), -EBADMSG);
+}
+
 /* What is said to be captured is in the record, and no more than the segment had. */
 static void payload_is_inside(void **state)
 {
@@ -196,6 +212,7 @@ int main(void)
 		cmocka_unit_test(sizes_of_every_kind),
 		cmocka_unit_test(bins_are_inside),
 		cmocka_unit_test(an_opening_is_shorter),
+		cmocka_unit_test(a_close_may_be_brief),
 		cmocka_unit_test(payload_is_inside),
 		cmocka_unit_test(every_size),
 		cmocka_unit_test(kinds),

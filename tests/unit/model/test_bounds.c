@@ -311,6 +311,24 @@ static void an_opening_without_its_tcp_part_is_taken(void **state)
 	free(record);
 }
 
+static void a_brief_close_is_taken(void **state)
+{
+	struct hs_ev_connection *record = malloc(HS_EV_CONNECTION_BRIEF_SIZE), whole;
+	struct flow flow = flow_make();
+
+	(void)state;
+	flow.server = "192.0.2.1";
+	whole = client_record(&flow, HS_PHASE_CLOSE);
+	memcpy(record, &whole, HS_EV_CONNECTION_BRIEF_SIZE);
+	record->socket.event.size = HS_EV_CONNECTION_BRIEF_SIZE;
+	record->tcp.bytes_acked = 11;
+	assert_int_equal(feed(record), 0);
+	assert_int_equal(hs_model_counters(model)->events[HS_EV_CONNECTION], 1);
+	record->socket.phase = HS_PHASE_SAMPLE;
+	refused(record);
+	free(record);
+}
+
 /* A record of a later version has fields behind those that we know. */
 static void longer_records_are_taken(void **state)
 {
@@ -358,6 +376,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lengths_of_a_process_are_checked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_retransmit_of_no_kind_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_opening_without_its_tcp_part_is_taken, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_brief_close_is_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(longer_records_are_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(counters_tell_what_was_fed, set_up, tear_down),
 	};
