@@ -73,13 +73,22 @@ __u32 hs_calls_live; /* somebody follows calls as they happen: set by the agent 
 
 /* ---- heads ---- */
 
+/* The one for a payload of this direction, on this CPU. */
+static __always_inline struct hs_head *hs_head_of(__u8 direction)
+{
+	__u32 place = bpf_get_smp_processor_id() * 2 + (direction & 1);
+
+	return bpf_map_lookup_elem(&hs_heads, &place);
+}
+
 /* How many bytes of the payload were taken; 0: none. */
-static __always_inline __u32 hs_head_load(struct __sk_buff *skb, const struct hs_payload *payload, struct hs_head *head)
+static __always_inline __u32 hs_head_load(struct __sk_buff *skb, bool user, const struct hs_payload *payload,
+					  struct hs_head *head)
 {
 	__u32 last = (payload->length < HS_HEAD_MAX ? payload->length : HS_HEAD_MAX) - 1;
 
 	last &= HS_HEAD_MAX - 1;
-	return bpf_skb_load_bytes(skb, payload->offset, head->bytes, last + 1) ? 0 : last + 1;
+	return hs_payload_load(skb, user, payload, head->bytes, last + 1) ? 0 : last + 1;
 }
 
 /*
@@ -130,6 +139,22 @@ static __always_inline enum hs_method hs_method_of(const struct hs_head *head, _
 	if (word == HS_WORD4('D', 'E', 'L', 'E') && bytes[4] == 'T' && bytes[5] == 'E' && bytes[6] == ' ')
 		return *length = 7, HS_METHOD_DELETE;
 	return HS_METHOD_OTHER;
+}
+
+/* Behind a request without a body another one begins: many answers may come in one turn. */
+static __always_inline bool hs_is_pipelined(struct __sk_buff *skb, bool user, const struct hs_payload *payload)
+{
+	struct hs_head *head = hs_head_of(payload->direction);
+	__u32 taken = head ? hs_head_load(skb, user, payload, head) : 0, at, end;
+	enum hs_method method;
+
+	if (taken < 16)
+		return false;
+	method = hs_method_of(head, &at);
+	if (method != HS_METHOD_GET && method != HS_METHOD_HEAD && method != HS_METHOD_DELETE)
+		return false;
+	end = hs_head_end(head, taken);
+	return end && end < payload->length;
 }
 
 /* Where a segment ends, or what cannot be read begins. */
@@ -412,7 +437,7 @@ static __always_inline bool hs_request_begins(struct __sk_buff *skb, const struc
 					      struct hs_head *head, struct hs_sock *state)
 {
 	struct hs_route_key key = { .group = state->data.group };
-	__u32 taken = hs_head_load(skb, payload, head), at = 0, end;
+	__u32 taken = hs_head_load(skb, false, payload, head), at = 0, end;
 	struct hs_route *route;
 	enum hs_method method;
 
@@ -442,7 +467,7 @@ static __always_inline bool hs_request_begins(struct __sk_buff *skb, const struc
 static __always_inline bool hs_response_begins(struct __sk_buff *skb, const struct hs_payload *payload,
 					       struct hs_head *head, struct hs_sock *state, bool *odd)
 {
-	__u32 taken = hs_head_load(skb, payload, head), end;
+	__u32 taken = hs_head_load(skb, false, payload, head), end;
 	const __u8 *bytes = head->bytes;
 
 	*odd = taken < 13 || *(const __u32 *)bytes != HS_WORD4('H', 'T', 'T', 'P') || bytes[4] != '/' || bytes[8] != ' ';
@@ -515,8 +540,8 @@ static __always_inline bool hs_server_speaks(struct __sk_buff *skb, const struct
 /* 1: the payload has been taken account of. 0: it is to be told. */
 __noinline int hs_count_take(struct __sk_buff *skb, const struct hs_payload *payload, struct hs_sock *state)
 {
-	__u32 place = bpf_get_smp_processor_id() * 2 + (payload ? payload->direction & 1 : 0), direction;
-	struct hs_head *head = bpf_map_lookup_elem(&hs_heads, &place);
+	struct hs_head *head = hs_head_of(payload ? payload->direction : 0);
+	__u32 direction;
 	bool taken;
 
 	if (!payload || !state || !head)

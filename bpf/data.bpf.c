@@ -128,14 +128,6 @@ static __always_inline __u64 hs_data_flags(const struct hs_sock *state)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-/* Of a packet, or of the memory of the process whose call it is: what is one has none of the other's helpers. */
-static __always_inline long hs_payload_load(struct __sk_buff *skb, bool user, const struct hs_payload *payload, void *to,
-					    __u32 size)
-{
-	return user ? bpf_probe_read_user(to, size, (void *)(payload->user + payload->offset)) :
-		      bpf_skb_load_bytes(skb, payload->offset, to, size);
-}
-
 /* A record with room for SIZE bytes of payload, a power of two. */
 static __always_inline void hs_data_send_size(struct __sk_buff *skb, bool user, const struct hs_payload *payload,
 					      const struct hs_sock *state, __u32 size)
@@ -315,7 +307,7 @@ __noinline int hs_data_wanted(struct __sk_buff *skb, const struct hs_payload *pa
 
 	if (!payload || payload->length < sizeof(word) || hs_payload_load(skb, false, payload, &word, sizeof(word)))
 		return HS_WATCH_NEW;
-	return hs_data_wanted_by(word, payload->length);
+	return hs_is_pipelined(skb, false, payload) ? HS_WATCH_ENDS : hs_data_wanted_by(word, payload->length);
 }
 
 __noinline int hs_user_wanted(const struct hs_payload *payload)
@@ -324,7 +316,21 @@ __noinline int hs_user_wanted(const struct hs_payload *payload)
 
 	if (!payload || payload->length < sizeof(word) || hs_payload_load(NULL, true, payload, &word, sizeof(word)))
 		return HS_WATCH_NEW;
-	return hs_data_wanted_by(word, payload->length);
+	return hs_is_pipelined(NULL, true, payload) ? HS_WATCH_ENDS : hs_data_wanted_by(word, payload->length);
+}
+
+/* May what is to be recorded be seen from this payload? */
+static __always_inline bool hs_data_may_show(const struct hs_sock *state, bool first, bool begins)
+{
+	return (state->data.watch == HS_WATCH_NEW && (first || begins)) ||
+	       (state->data.watch == HS_WATCH_HEADS && begins);
+}
+
+/* Until userspace wants it otherwise. What has heads that are enough may be pipelined all the same. */
+static __always_inline void hs_data_shows(enum hs_watch wanted, struct hs_sock *state)
+{
+	if (state->data.watch == HS_WATCH_NEW || wanted == HS_WATCH_ENDS)
+		state->data.watch = wanted;
 }
 
 /* A payload that is being sent in records of what fits into one. */
@@ -468,8 +474,8 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 	}
 	if (!hs_data_is_met(state) && !hs_packet_meet(tp, payload->cookie, state))
 		return;
-	if (state->data.watch == HS_WATCH_NEW && (first || begins))
-		state->data.watch = hs_data_wanted(skb, payload); /* until userspace wants it otherwise */
+	if (hs_data_may_show(state, first, begins))
+		hs_data_shows(hs_data_wanted(skb, payload), state);
 	if (state->data.turn != direction + 1) {
 		hs_turn_begins(direction, begins, state);
 		if (begins)

@@ -296,10 +296,10 @@ static __always_inline bool hs_user_is_wanted(const struct sock *sk, const struc
 		return false;
 	if (!hs_data_is_met(state) && !hs_user_meet(sk, payload->cookie, state))
 		return false;
-	if (state->data.watch == HS_WATCH_NEW && (first || begins) && hs_buffer_at(buffers, 0, &buffer)) {
+	if (hs_data_may_show(state, first, begins) && hs_buffer_at(buffers, 0, &buffer)) {
 		payload->user = buffer.base;
 		payload->length = buffer.length < buffers->total ? buffer.length : buffers->total;
-		state->data.watch = hs_user_wanted(payload); /* until userspace wants it otherwise */
+		hs_data_shows(hs_user_wanted(payload), state);
 	}
 	if (turns)
 		hs_turn_begins(payload->direction, begins, state);

@@ -18,4 +18,12 @@ struct hs_payload {
 	__u8 ahead;           /* of where its direction begins */
 };
 
+/* Of a packet, or of the memory of the process whose call it is: what is one has none of the other's helpers. */
+static __always_inline long hs_payload_load(struct __sk_buff *skb, bool user, const struct hs_payload *payload, void *to,
+					    __u32 size)
+{
+	return user ? bpf_probe_read_user(to, size, (void *)(payload->user + payload->offset)) :
+		      bpf_skb_load_bytes(skb, payload->offset, to, size);
+}
+
 #endif

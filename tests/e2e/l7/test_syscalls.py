@@ -5,6 +5,7 @@ import pytest
 from kit.l7 import HTTP_CLIENT, HTTP_SERVER, counted, http_count_to, requests
 from kit.wait import eventually
 from l7.test_http1 import curl, nginx, test_ab, test_large_bodies, test_methods_routes_statuses, test_pipelined
+from l7.test_http1 import test_pipelined_at_once
 from l7.test_http2 import grpc, nghttpd, test_grpc, test_grpc_at_once, test_large_responses, test_many_streams
 from l7.test_http2 import test_request_bodies
 from l7.test_postgresql import server, test_copy, test_large_results, test_pgbench, test_psycopg2
