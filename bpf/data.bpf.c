@@ -439,18 +439,6 @@ static __noinline bool hs_packet_meet(const struct tcp_sock *tp, __u64 cookie, s
 	return hs_data_meet(&tuple, tp->inet_conn.icsk_inet.sk.__sk_common.skc_state, cookie, state);
 }
 
-/* The other side's turn. */
-static __always_inline void hs_turn_begins(__u8 direction, bool is_client, struct hs_sock *state)
-{
-	if (is_client) {
-		if (state->data.turns < 255)
-			state->data.turns++;
-		state->data.read_ns = 0;
-	}
-	state->data.turn = direction + 1;
-	state->data.left = state->data.watch == HS_WATCH_ENDS ? HS_WATCH_ENDS_BYTES : HS_WATCH_HEAD_BYTES;
-}
-
 static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
 					 struct hs_payload *payload, struct hs_sock *state)
 {

@@ -98,9 +98,8 @@ static __always_inline void hs_early_tell(__u64 cookie, struct hs_early *early, 
 	state->data.watch = early->watch;
 	state->data.begun = 1 << HS_DIRECTION_INGRESS;
 	state->data.next[HS_DIRECTION_INGRESS] = early->position + early->length;
-	state->data.turn = HS_DIRECTION_INGRESS + 1;
-	state->data.turns = 1;
+	hs_turn_begins(HS_DIRECTION_INGRESS, true, state);
 	state->data.unread = 1;
-	state->data.left = HS_WATCH_HEAD_BYTES - early->captured;
+	state->data.left -= early->captured;
 	early->captured = 0;
 }

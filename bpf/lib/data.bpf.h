@@ -26,4 +26,16 @@ static __always_inline long hs_payload_load(struct __sk_buff *skb, bool user, co
 		      bpf_skb_load_bytes(skb, payload->offset, to, size);
 }
 
+/* The other side's turn. */
+static __always_inline void hs_turn_begins(__u8 direction, bool is_client, struct hs_sock *state)
+{
+	if (is_client) {
+		if (state->data.turns < 255)
+			state->data.turns++;
+		state->data.read_ns = 0;
+	}
+	state->data.turn = direction + 1;
+	state->data.left = state->data.watch == HS_WATCH_ENDS ? HS_WATCH_ENDS_BYTES : HS_WATCH_HEAD_BYTES;
+}
+
 #endif
