@@ -14,7 +14,7 @@
 #include "hopscope/event.h"
 #include "lib/data.bpf.h"
 
-#define HS_IOVS_MAX 64 /* of a call; what is behind them is told by its length */
+#define HS_IOVS_MAX 1024 /* of a call: UIO_MAXIOV, include/uapi/linux/uio.h */
 #define HS_ENTERED_MAX (HS_CHUNKS_MAX * HS_EV_DATA_BYTES)
 #define HS_MSG_UNREADABLE (0x01 | 0x20) /* include/linux/socket.h: MSG_OOB, MSG_TRUNC */
 #define HS_MSG_NOT_READ (0x02 | 0x2000) /* MSG_PEEK, MSG_ERRQUEUE: not of the stream, or it stays there */
@@ -245,31 +245,50 @@ static __always_inline bool hs_writer_take(void)
 	return true;
 }
 
+/* The buffers of a call, one after the other. */
+struct hs_taking {
+	const struct hs_buffers *buffers;
+	const struct hs_payload *payload;
+	struct hs_sock *state;
+	__u32 done;  /* bytes */
+	__u32 taken; /* buffers */
+};
+
+/* 1: that was the last. */
+static long hs_user_take_next(__u32 index, struct hs_taking *taking)
+{
+	const struct hs_buffers *buffers = taking->buffers;
+	struct hs_payload part = *taking->payload;
+	struct hs_iovec buffer;
+
+	if (taking->done >= buffers->total || !hs_buffer_at(buffers, index, &buffer))
+		return 1;
+	part.position += taking->done;
+	part.user = buffer.base;
+	part.length = buffer.length < buffers->total - taking->done ? buffer.length : buffers->total - taking->done;
+	if (part.length && !hs_user_take(&part, taking->state, buffers->enters))
+		return 1;
+	taking->done += part.length;
+	taking->taken++;
+	return 0;
+}
+
 /* All of a call's buffers, as far as it got; payload is where they are in the stream. 0: not all of them. */
 __noinline int hs_user_take_all(const struct hs_buffers *buffers, const struct hs_payload *payload, struct hs_sock *state)
 {
+	struct hs_taking taking = { .buffers = buffers, .payload = payload, .state = state };
 	struct hs_payload part;
-	struct hs_iovec buffer;
-	__u32 done = 0, i;
 
 	if (!buffers || !payload || !state)
 		return 0;
-	for (i = 0; i < HS_IOVS_MAX && done < buffers->total && hs_buffer_at(buffers, i, &buffer); i++) {
-		part = *payload;
-		part.position += done;
-		part.user = buffer.base;
-		part.length = buffer.length < buffers->total - done ? buffer.length : buffers->total - done;
-		done += part.length;
-		if (part.length && !hs_user_take(&part, state, buffers->enters))
-			return 0;
-	}
+	bpf_loop(HS_IOVS_MAX, hs_user_take_next, &taking, 0);
 	if (buffers->enters)
-		return !buffers->iov || i == buffers->count;
-	if (done >= buffers->total)
+		return taking.taken == (buffers->iov ? buffers->count : 1);
+	if (taking.done >= buffers->total)
 		return 1;
 	part = *payload;
-	part.position += done;
-	part.length = buffers->total - done;
+	part.position += taking.done;
+	part.length = buffers->total - taking.done;
 	part.user = 0;
 	return hs_user_take(&part, state, false);
 }
