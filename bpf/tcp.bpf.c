@@ -59,6 +59,8 @@ static __always_inline void hs_send_full(struct sock *sk, const struct tcp_sock 
 
 	if (phase == HS_PHASE_CLOSE)
 		hs_call_settle(tp, state);
+	if (phase == HS_PHASE_CLOSE && state->data.stage >= HS_STAGE_TRIED)
+		hs_pipeline_end(tp, state);
 	connection = hs_reserve(struct hs_ev_connection, HS_EV_CONNECTION, HS_LOSS_RING_CONNECTION);
 	if (!connection)
 		return;
