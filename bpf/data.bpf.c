@@ -461,6 +461,16 @@ static __always_inline int hs_data_follow(struct __sk_buff *skb, struct hs_paylo
 							hs_count_take(skb, payload, state);
 }
 
+/* All of it is told. When the trial ends, so does the wish. */
+static __always_inline void hs_data_try(struct __sk_buff *skb, struct hs_payload *payload, struct hs_sock *state)
+{
+	__u64 cookie = payload->cookie;
+
+	hs_redis_take(skb, payload, state);
+	if (state->data.stage != HS_STAGE_TRIED)
+		bpf_map_delete_elem(&hs_watches, &cookie);
+}
+
 static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
 					 struct hs_payload *payload, struct hs_sock *state)
 {
@@ -483,7 +493,7 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 		state->data.next[direction] = payload->position + payload->length;
 	}
 	if (state->data.stage == HS_STAGE_TRIED)
-		hs_redis_take(skb, payload, state);
+		hs_data_try(skb, payload, state);
 	if (!hs_data_is_met(state) && !hs_packet_meet(tp, payload->cookie, state))
 		return;
 	if (state->data.watch == HS_WATCH_NEW && (first || begins))
