@@ -84,6 +84,18 @@ static bool add_array(struct places *p)
 	return true;
 }
 
+/*
+ * The kernel waits until no program can be at work with the map of arrays, 15 ms: so an array is made before it is
+ * needed, and not amid what has to be read meanwhile.
+ */
+static void make_ahead(struct places *p)
+{
+	uint32_t room = p->array_count * p->per_array;
+
+	if (room < p->max && p->used + p->per_array / 2 > room)
+		add_array(p);
+}
+
 /* A place with zeroes, or 0. */
 static uint32_t take_place(struct places *p)
 {
@@ -353,6 +365,8 @@ static void read_edge(struct hs_counts *c, struct edge *edge, uint64_t time_ns,
 void hs_counts_read(struct hs_counts *c, uint64_t time_ns, void (*sink)(void *arg, const struct hs_event *event),
 		    void *arg)
 {
+	make_ahead(&c->counts);
+	make_ahead(&c->edge_counts);
 	for (struct answer *answer = c->answer; answer; answer = answer->hh.next)
 		read_answer(c, answer, time_ns, sink, arg);
 	for (struct edge *edge = c->edge; edge; edge = edge->hh.next)
