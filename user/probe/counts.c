@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +43,8 @@ struct route {
 };
 
 struct hs_counts {
+	pthread_t first; /* makes the first arrays, until making is false */
+	bool making;
 	int routes;
 	int cpus;
 	struct places counts, edge_counts;
@@ -84,18 +87,6 @@ static bool add_array(struct places *p)
 	return true;
 }
 
-/*
- * The kernel waits until no program can be at work with the map of arrays, 15 ms: so an array is made before it is
- * needed, and not amid what has to be read meanwhile.
- */
-static void make_ahead(struct places *p)
-{
-	uint32_t room = p->array_count * p->per_array;
-
-	if (room < p->max && p->used + p->per_array / 2 > room)
-		add_array(p);
-}
-
 /* A place with zeroes, or 0. */
 static uint32_t take_place(struct places *p)
 {
@@ -124,6 +115,26 @@ static void leave_place(struct places *p, uint32_t place, void *values, int cpus
 
 /* ---- what is counted ---- */
 
+/*
+ * The kernel waits, 15 ms, until no program can be at work with a map of arrays that changes. Most agents need one array
+ * of each kind: these are made while nobody waits for them, not amid the first calls.
+ */
+static void *make_first(void *arg)
+{
+	struct hs_counts *c = arg;
+
+	add_array(&c->counts);
+	add_array(&c->edge_counts);
+	return NULL;
+}
+
+static void await_first(struct hs_counts *c)
+{
+	if (c->making)
+		pthread_join(c->first, NULL);
+	c->making = false;
+}
+
 struct hs_counts *hs_counts_new(const struct hs_counts_config *config)
 {
 	struct hs_counts *c = calloc(1, sizeof(*c));
@@ -136,8 +147,10 @@ struct hs_counts *hs_counts_new(const struct hs_counts_config *config)
 	c->record = malloc(sizeof(*c->record) + HS_LATENCY_COUNTED_BINS * sizeof(c->record->bins[0]));
 	if (places_init(&c->counts, config->counts, sizeof(struct hs_count), HS_COUNTS, config->max_counts) &&
 	    places_init(&c->edge_counts, config->edges, sizeof(struct hs_edge_count), HS_EDGE_COUNTS,
-			config->max_edges) && c->values && c->record)
+			config->max_edges) && c->values && c->record) {
+		c->making = !pthread_create(&c->first, NULL, make_first, c);
 		return c;
+	}
 	hs_counts_free(c);
 	return NULL;
 }
@@ -150,6 +163,7 @@ void hs_counts_free(struct hs_counts *c)
 
 	if (!c)
 		return;
+	await_first(c);
 	HASH_ITER(hh, c->answer, answer, next_answer) {
 		HASH_DEL(c->answer, answer);
 		free(answer);
@@ -193,6 +207,7 @@ void hs_counts_edge(struct hs_counts *c, uint32_t number, bool wanted)
 		forget_edge(c, edge);
 	if (!wanted || edge)
 		return;
+	await_first(c);
 	place = take_place(&c->edge_counts);
 	edge = place ? calloc(1, sizeof(*edge)) : NULL;
 	if (!edge)
@@ -365,8 +380,6 @@ static void read_edge(struct hs_counts *c, struct edge *edge, uint64_t time_ns,
 void hs_counts_read(struct hs_counts *c, uint64_t time_ns, void (*sink)(void *arg, const struct hs_event *event),
 		    void *arg)
 {
-	make_ahead(&c->counts);
-	make_ahead(&c->edge_counts);
 	for (struct answer *answer = c->answer; answer; answer = answer->hh.next)
 		read_answer(c, answer, time_ns, sink, arg);
 	for (struct edge *edge = c->edge; edge; edge = edge->hh.next)
