@@ -613,6 +613,11 @@ bool hs_conversation_rests_at(const struct hs_conversation *c, const uint32_t po
 	return hs_conversation_is_at_rest(c);
 }
 
+void hs_conversation_lose_place(struct hs_conversation *c)
+{
+	lose(c, HS_CLIENT, 0);
+}
+
 void hs_conversation_take_over(struct hs_conversation *c, const struct hs_call *call)
 {
 	if (c->protocol && c->protocol->take_over && c->state && !c->ignored)

@@ -63,6 +63,8 @@ void hs_conversation_resume(struct hs_conversation *c, const uint32_t position[H
 
 /* … and one more, of a protocol that another follows however many there are. */
 void hs_conversation_take_over(struct hs_conversation *c, const struct hs_call *call);
+/* What is under way is not known: it goes on where the client begins anew. */
+void hs_conversation_lose_place(struct hs_conversation *c);
 
 /* NULL: not known (yet). */
 const struct hs_protocol *hs_conversation_protocol(const struct hs_conversation *c);

@@ -216,8 +216,8 @@ static void lose_calls(struct hs_model *model, const struct hs_protocol *protoco
 	model->counters.undecoded[hs_protocol_index(protocol)][HS_L7_LOSS_CALLS] += count;
 }
 
-/* Calls that are alike and under way. */
-static void take_over_run(struct hs_talk *talk, const struct hs_ev_call *event, const struct hs_run *run)
+/* Calls that are alike and under way. False: of what, is not known. */
+static bool take_over_run(struct hs_talk *talk, const struct hs_ev_call *event, const struct hs_run *run)
 {
 	const struct hs_protocol *protocol = hs_conversation_protocol(talk->conversation);
 	const struct hs_ev_call alike = {
@@ -228,21 +228,25 @@ static void take_over_run(struct hs_talk *talk, const struct hs_ev_call *event, 
 
 	if (event->what == HS_FOLLOWED_LOST || !hs_counted_call(talk->model, &alike, &call)) {
 		lose_calls(talk->model, protocol, run->calls);
-		return;
+		return false;
 	}
 	for (unsigned i = 0; i < run->calls; i++)
 		hs_conversation_take_over(talk->conversation, &call);
+	return true;
 }
 
 /* What the kernel followed it gives back: the rest of it comes as payload. */
 static void resume(struct hs_talk *talk, const struct hs_ev_call *event, const struct hs_call *call)
 {
 	uint32_t position[HS_SIDES];
+	bool known = true;
 
 	positions_of(talk, event, position);
 	hs_conversation_resume(talk->conversation, position, call);
 	for (unsigned i = 0; i < event->run_count; i++)
-		take_over_run(talk, event, &event->runs[i]);
+		known &= take_over_run(talk, event, &event->runs[i]);
+	if (!known)
+		hs_conversation_lose_place(talk->conversation);
 	unfollow(talk, hs_conversation_protocol(talk->conversation)->is_plain ? HS_WATCH_ALL : HS_WATCH_ENDS);
 }
 
