@@ -198,6 +198,16 @@ static __always_inline void hs_data_ask(const struct hs_payload *payload, struct
 
 	if (!wanted)
 		return;
+	if (wanted->watch == HS_WATCH_PIPELINE) {
+		if (!may_count || state->data.before[0] || state->data.before[1] || state->data.begun != 3 ||
+		    !hs_pipeline_ask(payload, wanted, state))
+			return;
+		state->data.watch = HS_WATCH_COUNT;
+		bpf_map_delete_elem(&hs_watches, &cookie);
+		return;
+	}
+	if (state->data.stage == HS_STAGE_TRIED)
+		hs_pipeline_end(NULL, state);
 	if (wanted->watch == HS_WATCH_COUNT) {
 		if (!may_count || state->data.before[0] || state->data.before[1] || state->data.begun != 3)
 			return;
@@ -439,6 +449,23 @@ static __noinline bool hs_packet_meet(const struct tcp_sock *tp, __u64 cookie, s
 	return hs_data_meet(&tuple, tp->inet_conn.icsk_inet.sk.__sk_common.skc_state, cookie, state);
 }
 
+/* 1: what is said has been taken account of, and is not told. */
+static __always_inline int hs_data_follow(struct __sk_buff *skb, struct hs_payload *payload, struct hs_sock *state)
+{
+	return state->data.stage == HS_STAGE_PIPELINE ? hs_redis_take(skb, payload, state) :
+							hs_count_take(skb, payload, state);
+}
+
+/* All of it is told. When the trial ends, so does the wish. */
+static __always_inline void hs_data_try(struct __sk_buff *skb, struct hs_payload *payload, struct hs_sock *state)
+{
+	__u64 cookie = payload->cookie;
+
+	hs_redis_take(skb, payload, state);
+	if (state->data.stage != HS_STAGE_TRIED)
+		bpf_map_delete_elem(&hs_watches, &cookie);
+}
+
 static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp_sock *tp,
 					 struct hs_payload *payload, struct hs_sock *state)
 {
@@ -456,10 +483,12 @@ static __always_inline void hs_data_take(struct __sk_buff *skb, const struct tcp
 		return;
 	if (state->data.watch == HS_WATCH_COUNT) {
 		state->data.next[direction] = payload->position; /* it is taken once more */
-		if (hs_count_take(skb, payload, state))
+		if (hs_data_follow(skb, payload, state))
 			return;
 		state->data.next[direction] = payload->position + payload->length;
 	}
+	if (state->data.stage == HS_STAGE_TRIED)
+		hs_data_try(skb, payload, state);
 	if (!hs_data_is_met(state) && !hs_packet_meet(tp, payload->cookie, state))
 		return;
 	if (hs_data_may_show(state, first, begins))
@@ -510,7 +539,7 @@ static __always_inline int hs_data(struct __sk_buff *skb, bool datagrams)
 		hs_ignore(key);
 		return HS_PASS;
 	}
-	if (state->data.watch == HS_WATCH_COUNT && hs_count_take(skb, &payload, state))
+	if (state->data.watch == HS_WATCH_COUNT && hs_data_follow(skb, &payload, state))
 		return HS_PASS;
 	tp = hs_tp(skb);
 	if (tp)

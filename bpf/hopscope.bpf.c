@@ -6,6 +6,7 @@
 #include "state.bpf.c"
 #include "task.bpf.c"
 #include "count.bpf.c"
+#include "redis.bpf.c"
 #include "early.bpf.c"
 #include "tcp.bpf.c"
 #include "call.bpf.c"

@@ -62,6 +62,8 @@ static __always_inline void hs_snapshot_call(const struct tcp_sock *tp, struct h
 		hs_call_settle(tp, state);
 	else if (state->data.stage == HS_STAGE_ASKED && state->data.request_ns + HS_SLOW_NS < now)
 		hs_call_waits(tp, state);
+	else if (state->data.stage == HS_STAGE_PIPELINE)
+		hs_pipeline_waits(tp, state, now);
 }
 
 static __always_inline void hs_snapshot_connection(struct seq_file *seq, struct sock *sk,

@@ -97,6 +97,8 @@ static __always_inline bool hs_is_brief(const struct sock *sk, const struct tcp_
 static __always_inline void hs_send_close(struct sock *sk, const struct tcp_sock *tp, struct hs_sock *state)
 {
 	hs_call_settle(tp, state);
+	if (state->data.stage >= HS_STAGE_TRIED)
+		hs_pipeline_end(tp, state);
 	if (hs_is_brief(sk, tp, state))
 		hs_send_brief(sk, tp, state);
 	else

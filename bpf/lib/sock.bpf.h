@@ -59,6 +59,9 @@ enum hs_stage {
 	HS_STAGE_ANSWERED, /* an answer as well, or a part of it: the next request shows that it was all */
 	HS_STAGE_TOLD,     /* the same, and it has been told already */
 	HS_STAGE_HANDED,   /* a pass has given the request back: it waits for long */
+	HS_STAGE_TRIED,    /* commands of Redis, of which something may have been under way before: bpf/redis.bpf.c */
+	HS_STAGE_PIPELINE, /* the same, and all that is under way is known */
+	HS_STAGE_LOST,     /* it was handed over while it went on: what is known of it may be forgotten at the close */
 };
 
 /*

@@ -18,6 +18,12 @@ static const __u64 hs_count_bound_ns[HS_COUNT_BUCKETS] = {
 	750 * HS_MS, 1000 * HS_MS, 2500 * HS_MS, 5000 * HS_MS, 7500 * HS_MS, 10000 * HS_MS,
 };
 
+/* … and for databases; hs_buckets_db there. */
+#define HS_DB_BUCKETS 9
+static const __u64 hs_db_bound_ns[HS_DB_BUCKETS] = {
+	1 * HS_MS, 5 * HS_MS, 10 * HS_MS, 50 * HS_MS, 100 * HS_MS, 500 * HS_MS, 1000 * HS_MS, 5000 * HS_MS, 10000 * HS_MS,
+};
+
 /* hs_buckets_part there. */
 static const __u64 hs_part_bound_ns[HS_PART_BUCKETS] = {
 	HS_MS / 20, HS_MS / 10, HS_MS / 4, HS_MS / 2, 1 * HS_MS, 5 * HS_MS / 2, 5 * HS_MS, 10 * HS_MS, 25 * HS_MS,
@@ -180,6 +186,20 @@ static inline __u32 hs_path_hash_text(struct hs_path_hash *p, const char *text, 
 		at += 8;
 	} while (at <= length);
 	return at / 8;
+}
+
+/* A command of Redis is hashed by its name in capitals. */
+#define HS_COMMAND_MAX 16 /* longer names are not followed */
+
+static inline __attribute__((always_inline)) __u64 hs_bytes_upper(__u64 word)
+{
+	return word ^ hs_bytes_between(word, 'a', 'z') >> 2;
+}
+
+/* Of its first eight bytes and the next, zero behind its end. */
+static inline __attribute__((always_inline)) __u64 hs_command_hash(__u64 first, __u64 second)
+{
+	return hs_hash_mix(hs_hash_mix('R', hs_bytes_upper(first)), hs_bytes_upper(second));
 }
 
 /* Methods whose calls the kernel follows; the number is the seed of the hash. */

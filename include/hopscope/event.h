@@ -371,6 +371,7 @@ enum hs_watch {
 	HS_WATCH_NOTHING,
 	HS_WATCH_COUNT,  /* HTTP/1 without surprises: the kernel follows its calls, and counts those that are ordinary */
 	HS_WATCH_ENDS,   /* the first HS_WATCH_ENDS_BYTES of every turn, and the last HS_WATCH_TAIL_BYTES of what is pushed behind */
+	HS_WATCH_PIPELINE, /* only a wish: as HS_WATCH_COUNT for Redis, once it is known what is under way (HS_FOLLOWED_TRIED) */
 };
 #define HS_WATCH_HEAD_BYTES 4096
 #define HS_WATCH_ENDS_BYTES (128u << 10) /* and the segment in which they end */
@@ -380,6 +381,8 @@ enum hs_watch {
 struct hs_wanted {
 	__u32 watch; /* enum hs_watch */
 	__u32 group; /* number of the edge, times two, and the minor version of HTTP/1 */
+	__u32 position;  /* with HS_WATCH_PIPELINE: nothing was under way when the client came to this sequence number … */
+	__u32 confirmed; /* … if this is 1 */
 };
 
 /*
@@ -477,12 +480,32 @@ enum hs_loss {
 	HS_LOSS_MAX,
 };
 
-/* What became of a call that the kernel followed. */
+/*
+ * What became of a call that the kernel followed. Commands of Redis need not wait for an answer, so the kernel has to know
+ * that nothing is under way when it begins: it follows on trial, and all is told, until userspace has said so.
+ */
 enum hs_followed {
 	HS_FOLLOWED_OVER,   /* it is answered in full */
 	HS_FOLLOWED_HANDED, /* no surprise was to come, and one has: what follows is told as payload again */
 	HS_FOLLOWED_LOST,   /* the same, and what was counted of this connection lately may be wrong */
+	HS_FOLLOWED_TRIED,  /* a trial begins: is nothing under way at these positions? */
+	HS_FOLLOWED_ENDED,  /* the trial is over: something came that the kernel does not follow */
 };
+
+/* The status of an answer of a protocol that has none, and that did not fail. */
+#define HS_STATUS_NONE 1
+
+/* Calls that are alike and under way, asked at one time. */
+struct hs_run {
+	__u64 request_ns;
+	__u32 route; /* its number */
+	__u32 bytes; /* of all of them */
+	__u16 calls;
+	__u16 place; /* of the kernel's counters */
+	__u32 pad;
+};
+static_assert(sizeof(struct hs_run) == 24, "hs_run");
+#define HS_RUNS 32
 
 struct hs_ev_call {
 	struct hs_event event;
@@ -496,7 +519,10 @@ struct hs_ev_call {
 	__u32 rtt_us;      /* smoothed; 0: not known */
 	__u16 status;      /* of the answer; 0: none yet */
 	__u8 what;         /* enum hs_followed */
-	__u8 pad[5];
+	__u8 run_count;
+	__u16 calls;       /* so many that are alike, one behind the other; 0: one */
+	__u8 pad[2];
+	struct hs_run runs[]; /* what is under way of a pipeline that is handed over, oldest first */
 };
 static_assert(sizeof(struct hs_ev_call) == 104, "hs_ev_call");
 

@@ -222,9 +222,12 @@ static void check_call(const struct hs_ev_call *call)
 {
 	static const uint8_t pad[sizeof(call->pad)];
 
-	assert_int_equal(call->event.size, sizeof(*call));
+	assert_int_equal(call->event.size, sizeof(*call) + call->run_count * sizeof(call->runs[0]));
+	assert_true(call->run_count <= HS_RUNS && (!call->run_count || call->what == HS_FOLLOWED_HANDED));
+	for (unsigned i = 0; i < call->run_count; i++)
+		assert_true(call->runs[i].route && call->runs[i].calls && !call->runs[i].place && !call->runs[i].pad);
 	assert_memory_equal(call->pad, pad, sizeof(pad));
-	assert_in_range(call->what, HS_FOLLOWED_OVER, HS_FOLLOWED_LOST);
+	assert_in_range(call->what, HS_FOLLOWED_OVER, HS_FOLLOWED_ENDED);
 	if (!call->route) {
 		assert_int_equal(call->request_ns, 0);
 		assert_int_equal(call->status, 0);
@@ -502,6 +505,12 @@ void want(uint64_t cookie, enum hs_watch wanted)
 void want_counted(uint64_t cookie, uint32_t group)
 {
 	hs_probe_watch(probe, cookie, &(struct hs_wanted){ .watch = HS_WATCH_COUNT, .group = group });
+}
+
+void want_pipeline(uint64_t cookie, uint32_t group, uint32_t position, bool confirmed)
+{
+	hs_probe_watch(probe, cookie, &(struct hs_wanted){
+		.watch = HS_WATCH_PIPELINE, .group = group, .position = position, .confirmed = confirmed });
 }
 
 struct hs_counts *counters(void)

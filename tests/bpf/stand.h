@@ -44,6 +44,8 @@ void watch_with_budget(const char *hooks, uint32_t drops); /* so many are told, 
 void follow(void); /* from now on accept() is a record of its own */
 void want(uint64_t cookie, enum hs_watch wanted); /* so much of a socket's payload */
 void want_counted(uint64_t cookie, uint32_t group); /* its calls may be followed, from the next request on */
+/* The same for Redis; confirmed: nothing was under way when the client came to position. */
+void want_pipeline(uint64_t cookie, uint32_t group, uint32_t position, bool confirmed);
 struct hs_counts *counters(void); /* of calls; see user/probe/counts.h */
 void follow_calls(void); /* from now on each is a record of its own */
 size_t known_sockets(void); /* entries in the table of sockets, of the whole machine */

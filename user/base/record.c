@@ -51,6 +51,12 @@ int hs_record_check(const struct hs_event *event, size_t size)
 		if (data->captured > data->length || data->captured > event->size - sizeof(*data))
 			return -EBADMSG;
 	}
+	if (event->kind == HS_EV_CALL) {
+		const struct hs_ev_call *call = (const void *)event;
+
+		if (call->run_count > HS_RUNS || call->run_count > (event->size - sizeof(*call)) / sizeof(call->runs[0]))
+			return -EBADMSG;
+	}
 	if (event->kind == HS_EV_LATENCIES) {
 		const struct hs_ev_latencies *latencies = (const void *)event;
 

@@ -605,6 +605,27 @@ bool hs_conversation_is_at_rest(const struct hs_conversation *c)
 	       rests(&c->side[HS_SERVER]) && c->protocol->is_at_rest((struct hs_conversation *)c);
 }
 
+bool hs_conversation_rests_at(const struct hs_conversation *c, const uint32_t position[HS_SIDES])
+{
+	for (int from = 0; from < HS_SIDES; from++)
+		if (!c->side[from].stream.started || c->side[from].stream.next != position[from])
+			return false;
+	return hs_conversation_is_at_rest(c);
+}
+
+void hs_conversation_lose_place(struct hs_conversation *c)
+{
+	lose(c, HS_CLIENT, 0);
+}
+
+void hs_conversation_take_over(struct hs_conversation *c, const struct hs_call *call)
+{
+	if (c->protocol && c->protocol->take_over && c->state && !c->ignored)
+		c->protocol->take_over(c, call);
+	else
+		count(c, HS_L7_LOSS_CALLS, 1);
+}
+
 void hs_conversation_resume(struct hs_conversation *c, const uint32_t position[HS_SIDES], const struct hs_call *call)
 {
 	struct hs_call *asked;

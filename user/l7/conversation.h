@@ -53,11 +53,18 @@ void hs_conversation_end(struct hs_conversation *c, uint64_t time_ns);
  * Nothing is under way, and the protocol is one that another may follow from here, without the payload.
  */
 bool hs_conversation_is_at_rest(const struct hs_conversation *c);
+/* … and nothing is missing before these sequence numbers by side. */
+bool hs_conversation_rests_at(const struct hs_conversation *c, const uint32_t position[HS_SIDES]);
 /*
  * The other has done so, and it goes on here: at these sequence numbers by side, with a request asked in
  * full and not answered; or with NULL. call is borrowed, its links and private parts mean nothing.
  */
 void hs_conversation_resume(struct hs_conversation *c, const uint32_t position[HS_SIDES], const struct hs_call *call);
+
+/* … and one more, of a protocol that another follows however many there are. */
+void hs_conversation_take_over(struct hs_conversation *c, const struct hs_call *call);
+/* What is under way is not known: it goes on where the client begins anew. */
+void hs_conversation_lose_place(struct hs_conversation *c);
 
 /* NULL: not known (yet). */
 const struct hs_protocol *hs_conversation_protocol(const struct hs_conversation *c);

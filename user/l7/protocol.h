@@ -93,6 +93,14 @@ struct hs_protocol {
 	void (*end)(struct hs_conversation *c, uint64_t time_ns);
 	/* Is the parser between messages, on both sides? NULL: nobody else can follow this protocol. */
 	bool (*is_at_rest)(struct hs_conversation *c);
+	/*
+	 * Whoever follows it does so however many calls are under way, and knows them by their operation: can this one be
+	 * told from all others by that, and does it leave the connection as it was? NULL: it follows one call
+	 * at a time, by the route.
+	 */
+	bool (*is_plain)(const struct hs_call *call);
+	/* With is_plain: another has followed it until now, and this call is under way, behind those that are. */
+	void (*take_over)(struct hs_conversation *c, const struct hs_call *call);
 	/* Free what state points to; not state itself. May be NULL. */
 	void (*free)(void *state);
 };

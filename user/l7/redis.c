@@ -145,6 +145,14 @@ static bool is_answered(struct redis *redis, const struct asking *asking)
 	return asking->mode == REPLY_ON || (!skipped && !redis->muted && asking->mode != REPLY_SKIP);
 }
 
+static void add_request(struct hs_conversation *c, struct redis *redis, const struct waiting *waiting)
+{
+	if (redis->waiting_count || redis->calls >= CALLS_AT_ONCE)
+		redis->broken |= push_waiting(redis, waiting) < 0;
+	else
+		begin_call(c, waiting);
+}
+
 /* Its last argument has come. */
 static void end_request(struct hs_conversation *c, struct redis *redis, uint64_t last_ns)
 {
@@ -158,10 +166,8 @@ static void end_request(struct hs_conversation *c, struct redis *redis, uint64_t
 		waiting.answers = asking->seen - 1; /* 0: as many as there are channels */
 	if (!is_answered(redis, asking))
 		hs_conversation_undecoded(c); /* nobody can tell how it went */
-	else if (redis->waiting_count || redis->calls >= CALLS_AT_ONCE)
-		redis->broken |= push_waiting(redis, &waiting) < 0;
 	else
-		begin_call(c, &waiting);
+		add_request(c, redis, &waiting);
 	redis->asking = (struct asking){};
 }
 
@@ -514,6 +520,36 @@ static void end(struct hs_conversation *c, uint64_t time_ns)
 	}
 }
 
+/* ---- followed by somebody else ---- */
+
+static bool is_at_rest(struct hs_conversation *c)
+{
+	const struct redis *redis = hs_conversation_state(c);
+
+	return !redis->asking.args && !redis->answer.under_way && !redis->calls && !redis->waiting_count &&
+	       !is_subscribed(redis) && !redis->muted && !redis->skips_next && !redis->broken;
+}
+
+static bool is_plain(const struct hs_call *call)
+{
+	const char *name = call->operation;
+	const struct hs_redis_command *command = hs_redis_command((const uint8_t *)name, strlen(name));
+
+	return command->role == HS_REDIS_PLAIN && command->name[0] != '_' && !call->failed;
+}
+
+static void take_over(struct hs_conversation *c, const struct hs_call *call)
+{
+	struct redis *redis = hs_conversation_state(c);
+	const char *name = call->operation;
+	struct waiting waiting = {
+		.command = hs_redis_command((const uint8_t *)name, strlen(name)), .first_ns = call->request_ns,
+		.last_ns = call->request_end_ns, .bytes = call->request_bytes, .answers = 1,
+	};
+
+	add_request(c, redis, &waiting);
+}
+
 static void free_state(void *state)
 {
 	struct redis *redis = state;
@@ -531,5 +567,8 @@ const struct hs_protocol hs_protocol_redis = {
 	.feed = feed,
 	.skipped = skipped,
 	.end = end,
+	.is_at_rest = is_at_rest,
+	.is_plain = is_plain,
+	.take_over = take_over,
 	.free = free_state,
 };

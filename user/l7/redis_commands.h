@@ -18,6 +18,7 @@ enum hs_redis_role {
 	HS_REDIS_EXEC,        /* its answer holds those of other commands */
 	HS_REDIS_RESET,
 	HS_REDIS_REPLY,       /* CLIENT REPLY */
+	HS_REDIS_BLOCKING,    /* it may come when somebody else has done something */
 };
 
 struct hs_redis_command {

@@ -222,8 +222,10 @@ struct hs_request *hs_call_count(struct hs_model *model, struct hs_edge *edge, e
 	calls = get(model, edge, &key);
 	if (calls)
 		hs_calls_measure(calls, call, duration_ns);
-	if (calls && !call->counted)
+	if (calls && !call->counted && !calls->learned) {
 		hs_counted_learn(model, edge, call, &calls->key);
+		calls->learned = protocol->is_plain; /* one like the other */
+	}
 	if (protocol->kind != HS_PROTOCOL_TLS)
 		count(edge, call, duration_ns, call->rtt_us ? call->rtt_us : rtt_us);
 	edge->last_seen_ns = model->now_ns;

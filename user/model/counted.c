@@ -6,8 +6,8 @@
  */
 #include <stdlib.h>
 
+#include "hopscope/count.h"
 #include "model/private.h"
-
 
 /* A route on an edge, in one version of HTTP/1. */
 struct hs_counted {
@@ -86,12 +86,41 @@ static struct hs_counted *make(struct hs_model *model, struct hs_edge *edge, con
 	return counted;
 }
 
+static uint64_t word_of(const char *text, size_t length)
+{
+	uint64_t word = 0;
+
+	for (size_t i = 0; i < length && i < 8; i++)
+		word |= (uint64_t)(uint8_t)text[i] << 8 * i;
+	return word;
+}
+
+static bool hash_command(const char *name, uint64_t *hash)
+{
+	size_t length = strlen(name);
+
+	*hash = hs_command_hash(word_of(name, length), length > 8 ? word_of(name + 8, length - 8) : 0);
+	return length && length <= HS_COMMAND_MAX && !strchr(name, ' ');
+}
+
+/* By what the kernel knows calls like this one. False: it cannot. */
+static bool hash_call(struct hs_model *model, const struct hs_call *call, const struct hs_calls_key *calls, uint64_t *hash)
+{
+	if (!calls->protocol->is_at_rest)
+		return false;
+	if (calls->protocol->is_plain)
+		return calls->protocol->is_plain(call) && hash_command(call->operation, hash);
+	return hs_route_hash(model->config.routes, call->operation, call->target, calls->route, hash);
+}
+
 static void learn_status(struct hs_model *model, struct hs_counted *counted, int32_t status)
 {
+	if (status < 0)
+		status = HS_STATUS_NONE;
 	for (size_t i = 0; i < counted->status_count; i++)
 		if (counted->statuses[i] == status)
 			return;
-	if (status >= 500 || status < 200 || counted->status_count == HS_ROUTE_ANSWERS)
+	if (status >= 500 || (status < 200 && status != HS_STATUS_NONE) || counted->status_count == HS_ROUTE_ANSWERS)
 		return;
 	counted->statuses[counted->status_count++] = status;
 	if (counting(model)->answer)
@@ -106,8 +135,7 @@ void hs_counted_learn(struct hs_model *model, struct hs_edge *edge, const struct
 	struct hs_counted *counted;
 	uint64_t hash;
 
-	if (!calls->protocol->is_at_rest || calls->end != HS_CALL_ANSWERED || edge == model->other_edge ||
-	    !hs_route_hash(model->config.routes, call->operation, call->target, calls->route, &hash))
+	if (calls->end != HS_CALL_ANSWERED || edge == model->other_edge || !hash_call(model, call, calls, &hash))
 		return;
 	key.hash = hash;
 	counted = find(model, &key);
@@ -143,7 +171,7 @@ static struct hs_calls_key key_of(const struct hs_counted *counted, uint32_t sta
 {
 	struct hs_calls_key key = counted->calls;
 
-	key.status = status;
+	key.status = status == HS_STATUS_NONE ? -1 : (int32_t)status;
 	key.failed = status >= 500;
 	return key;
 }
@@ -197,7 +225,7 @@ bool hs_counted_call(struct hs_model *model, const struct hs_ev_call *event, str
 		.request_ns = event->request_ns, .request_end_ns = event->request_end_ns, .read_ns = event->read_ns,
 		.response_ns = event->response_ns, .response_end_ns = event->response_end_ns,
 		.request_bytes = event->request_bytes, .response_bytes = event->response_bytes,
-		.rtt_us = event->rtt_us, .status = event->status ? event->status : -1,
+		.rtt_us = event->rtt_us, .status = event->status > HS_STATUS_NONE ? event->status : -1,
 		.end = event->status ? HS_CALL_ANSWERED : HS_CALL_UNANSWERED, .failed = event->status >= 500,
 		.counted = true,
 	};

@@ -61,7 +61,8 @@ void hs_calls_measure_many(struct hs_calls *calls, const struct hs_count *grown)
 		calls->duration.count[i] += grown->bucket[i];
 	calls->duration.count[HS_HISTOGRAM_BUCKETS] += grown->bucket[HS_COUNT_BUCKETS];
 	calls->duration.sum += grown->duration_ns / 1e9;
-	if (!calls->bodies && (grown->request_bytes || grown->response_bytes))
+	if (!calls->bodies && calls->key.protocol->kind == HS_PROTOCOL_HTTP &&
+	    (grown->request_bytes || grown->response_bytes))
 		calls->bodies = calloc(1, sizeof(*calls->bodies));
 	if (calls->bodies) {
 		grow_sizes(&calls->bodies->request, grown->request_size, grown->request_bytes);

@@ -208,6 +208,7 @@ struct hs_calls {
 	struct hs_rough_latency *latency;  /* of answered calls; NULL before the first */
 	double rate;                       /* per second, as the rates of an edge */
 	uint64_t last_count;               /* when the rate was made: private */
+	bool learned;                      /* the kernel may know such calls: private */
 	UT_hash_handle hh;
 };
 

@@ -56,25 +56,33 @@ static void on_loss(void *arg, const struct hs_protocol *protocol, enum hs_l7_lo
 
 static const struct hs_conversation_events events = { on_call, on_loss };
 
-static void want(struct hs_talk *talk, enum hs_watch watch)
+static bool is_followed(enum hs_watch watch)
+{
+	return watch == HS_WATCH_COUNT || watch == HS_WATCH_PIPELINE;
+}
+
+static void tell_wanted(struct hs_talk *talk, struct hs_wanted *wanted)
 {
 	struct hs_model *model = talk->model;
-	struct hs_wanted wanted = { .watch = watch };
 
-	if (talk->watch == watch)
-		return;
-	if (watch == HS_WATCH_COUNT)
-		wanted.group = hs_counted_group(talk->connection->edge, talk->version);
-	talk->watch = watch;
+	if (is_followed(wanted->watch))
+		wanted->group = hs_counted_group(talk->connection->edge, talk->version);
+	talk->watch = wanted->watch;
 	if (model->config.watch)
-		model->config.watch(model->config.introduce_arg, talk->connection->end[talk->side].cookie, &wanted);
+		model->config.watch(model->config.introduce_arg, talk->connection->end[talk->side].cookie, wanted);
+}
+
+static void want(struct hs_talk *talk, enum hs_watch watch)
+{
+	if (talk->watch != watch)
+		tell_wanted(talk, &(struct hs_wanted){ .watch = watch });
 }
 
 /* May the kernel follow this connection by itself from its next request on? */
-static bool is_predictable(const struct hs_talk *talk)
+static bool is_predictable(const struct hs_talk *talk, const struct hs_protocol *protocol)
 {
-	return talk->calls >= talk->needed && !talk->pipelines && talk->connection->edge && talk->connection->edge->counted &&
-	       hs_conversation_is_at_rest(talk->conversation);
+	return talk->calls >= talk->needed && (!talk->pipelines || protocol->is_plain) && talk->connection->edge &&
+	       talk->connection->edge->counted && hs_conversation_is_at_rest(talk->conversation);
 }
 
 static enum hs_watch wanted_of(const struct hs_talk *talk, const struct hs_protocol *protocol)
@@ -83,8 +91,8 @@ static enum hs_watch wanted_of(const struct hs_talk *talk, const struct hs_proto
 		[HS_NEEDS_HEADS] = HS_WATCH_HEADS, [HS_NEEDS_ENDS] = HS_WATCH_ENDS, [HS_NEEDS_ALL] = HS_WATCH_ALL,
 	};
 
-	if (talk->watch == HS_WATCH_COUNT || is_predictable(talk))
-		return HS_WATCH_COUNT;
+	if (is_followed(talk->watch) || is_predictable(talk, protocol))
+		return protocol->is_plain ? HS_WATCH_PIPELINE : HS_WATCH_COUNT;
 	return talk->pipelines && protocol->needs == HS_NEEDS_HEADS ? HS_WATCH_ENDS : watches[protocol->needs];
 }
 
@@ -188,19 +196,92 @@ int hs_data_feed(struct hs_model *model, const struct hs_ev_data *event)
 	return 0;
 }
 
-/* What the kernel followed it gives back: the rest of it comes as payload. */
-static void resume(struct hs_talk *talk, const struct hs_ev_call *event, const struct hs_call *call)
+static void positions_of(const struct hs_talk *talk, const struct hs_ev_call *event, uint32_t position[HS_SIDES])
 {
-	enum hs_side out = talk->side, in = hs_other_side(talk->side);
-	uint32_t position[HS_SIDES];
+	position[talk->side] = event->position[HS_DIRECTION_EGRESS];
+	position[hs_other_side(talk->side)] = event->position[HS_DIRECTION_INGRESS];
+}
 
-	position[out] = event->position[HS_DIRECTION_EGRESS];
-	position[in] = event->position[HS_DIRECTION_INGRESS];
-	hs_conversation_resume(talk->conversation, position, call);
-	talk->watch = HS_WATCH_ENDS;
+/* It is not followed now, and will not be again as soon as it was. */
+static void unfollow(struct hs_talk *talk, enum hs_watch watch)
+{
+	talk->watch = watch;
 	talk->calls = 0;
 	if (talk->needed < CALLS_NEEDED_MAX)
 		talk->needed *= 4;
+}
+
+static void lose_calls(struct hs_model *model, const struct hs_protocol *protocol, uint64_t count)
+{
+	model->counters.undecoded[hs_protocol_index(protocol)][HS_L7_LOSS_CALLS] += count;
+}
+
+/* Calls that are alike and under way. False: of what, is not known. */
+static bool take_over_run(struct hs_talk *talk, const struct hs_ev_call *event, const struct hs_run *run)
+{
+	const struct hs_protocol *protocol = hs_conversation_protocol(talk->conversation);
+	const struct hs_ev_call alike = {
+		.route = run->route, .request_ns = run->request_ns, .request_end_ns = run->request_ns,
+		.request_bytes = run->calls ? run->bytes / run->calls : 0, .rtt_us = event->rtt_us,
+	};
+	struct hs_call call;
+
+	if (event->what == HS_FOLLOWED_LOST || !hs_counted_call(talk->model, &alike, &call)) {
+		lose_calls(talk->model, protocol, run->calls);
+		return false;
+	}
+	for (unsigned i = 0; i < run->calls; i++)
+		hs_conversation_take_over(talk->conversation, &call);
+	return true;
+}
+
+/* What the kernel followed it gives back: the rest of it comes as payload. */
+static void resume(struct hs_talk *talk, const struct hs_ev_call *event, const struct hs_call *call)
+{
+	uint32_t position[HS_SIDES];
+	bool known = true;
+
+	positions_of(talk, event, position);
+	hs_conversation_resume(talk->conversation, position, call);
+	for (unsigned i = 0; i < event->run_count; i++)
+		known &= take_over_run(talk, event, &event->runs[i]);
+	if (!known)
+		hs_conversation_lose_place(talk->conversation);
+	unfollow(talk, hs_conversation_protocol(talk->conversation)->is_plain ? HS_WATCH_ALL : HS_WATCH_ENDS);
+}
+
+/* The kernel follows on trial. Where that began we are now, for it was told before the payload that follows. */
+static void confirm(struct hs_talk *talk, const struct hs_ev_call *event)
+{
+	uint32_t position[HS_SIDES];
+
+	positions_of(talk, event, position);
+	if (hs_conversation_rests_at(talk->conversation, position))
+		tell_wanted(talk, &(struct hs_wanted){
+			.watch = HS_WATCH_PIPELINE, .position = position[HS_CLIENT], .confirmed = 1 });
+	else
+		want(talk, HS_WATCH_ALL);
+}
+
+static void take_calls(struct hs_model *model, struct hs_connection *connection, enum hs_side side,
+		       const struct hs_ev_call *event, struct hs_call *call)
+{
+	const struct hs_protocol *protocol = hs_conversation_protocol(connection->end[side].talk->conversation);
+	unsigned count = event->calls ? event->calls : 1;
+
+	model->counters.calls[hs_protocol_index(protocol)] += count;
+	hs_counted_told(model, event);
+	call->request_bytes /= count;
+	call->response_bytes /= count;
+	for (unsigned i = 0; i < count; i++)
+		hs_call_take(model, connection, side, protocol, call);
+}
+
+/* Of a connection that is not known. */
+static void lose_runs(struct hs_model *model, const struct hs_ev_call *event)
+{
+	for (unsigned i = 0; i < event->run_count; i++)
+		lose_calls(model, NULL, event->runs[i].calls);
 }
 
 int hs_call_feed(struct hs_model *model, const struct hs_ev_call *event)
@@ -219,16 +300,17 @@ int hs_call_feed(struct hs_model *model, const struct hs_ev_call *event)
 	protocol = talk && talk->conversation ? hs_conversation_protocol(talk->conversation) : NULL;
 	known = protocol && event->route && hs_counted_call(model, event, &call);
 	if (event->route && (!known || event->what == HS_FOLLOWED_LOST))
-		model->counters.undecoded[hs_protocol_index(protocol)][HS_L7_LOSS_CALLS]++;
+		lose_calls(model, protocol, event->calls ? event->calls : 1);
 	if (!protocol)
-		return 0;
-	if (event->what != HS_FOLLOWED_OVER) {
+		lose_runs(model, event);
+	else if (event->what == HS_FOLLOWED_TRIED)
+		confirm(talk, event);
+	else if (event->what == HS_FOLLOWED_ENDED)
+		unfollow(talk, HS_WATCH_ALL);
+	else if (event->what != HS_FOLLOWED_OVER)
 		resume(talk, event, known && event->what == HS_FOLLOWED_HANDED ? &call : NULL);
-	} else if (known) {
-		model->counters.calls[hs_protocol_index(protocol)]++;
-		hs_counted_told(model, event);
-		hs_call_take(model, connection, side, protocol, &call);
-	}
+	else if (known)
+		take_calls(model, connection, side, event, &call);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +43,8 @@ struct route {
 };
 
 struct hs_counts {
+	pthread_t first; /* makes the first arrays, until making is false */
+	bool making;
 	int routes;
 	int cpus;
 	struct places counts, edge_counts;
@@ -112,6 +115,26 @@ static void leave_place(struct places *p, uint32_t place, void *values, int cpus
 
 /* ---- what is counted ---- */
 
+/*
+ * The kernel waits, 15 ms, until no program can be at work with a map of arrays that changes. Most agents need one array
+ * of each kind: these are made while nobody waits for them, not amid the first calls.
+ */
+static void *make_first(void *arg)
+{
+	struct hs_counts *c = arg;
+
+	add_array(&c->counts);
+	add_array(&c->edge_counts);
+	return NULL;
+}
+
+static void await_first(struct hs_counts *c)
+{
+	if (c->making)
+		pthread_join(c->first, NULL);
+	c->making = false;
+}
+
 struct hs_counts *hs_counts_new(const struct hs_counts_config *config)
 {
 	struct hs_counts *c = calloc(1, sizeof(*c));
@@ -124,8 +147,10 @@ struct hs_counts *hs_counts_new(const struct hs_counts_config *config)
 	c->record = malloc(sizeof(*c->record) + HS_LATENCY_COUNTED_BINS * sizeof(c->record->bins[0]));
 	if (places_init(&c->counts, config->counts, sizeof(struct hs_count), HS_COUNTS, config->max_counts) &&
 	    places_init(&c->edge_counts, config->edges, sizeof(struct hs_edge_count), HS_EDGE_COUNTS,
-			config->max_edges) && c->values && c->record)
+			config->max_edges) && c->values && c->record) {
+		c->making = !pthread_create(&c->first, NULL, make_first, c);
 		return c;
+	}
 	hs_counts_free(c);
 	return NULL;
 }
@@ -138,6 +163,7 @@ void hs_counts_free(struct hs_counts *c)
 
 	if (!c)
 		return;
+	await_first(c);
 	HASH_ITER(hh, c->answer, answer, next_answer) {
 		HASH_DEL(c->answer, answer);
 		free(answer);
@@ -181,6 +207,7 @@ void hs_counts_edge(struct hs_counts *c, uint32_t number, bool wanted)
 		forget_edge(c, edge);
 	if (!wanted || edge)
 		return;
+	await_first(c);
 	place = take_place(&c->edge_counts);
 	edge = place ? calloc(1, sizeof(*edge)) : NULL;
 	if (!edge)

@@ -31,6 +31,7 @@
 #define RING_MEMORY_SHARE 1024        /* of the machine's memory at most */
 #define SOCKET_MEMORY_BYTES (256u << 10) /* of the machine's memory for each socket in our table */
 #define COUNT_MEMORY_SHARE 256 /* of the machine's memory at most, for counters of calls */
+#define PIPELINES_SHARE 4 /* one connection in so many, at most, is one of Redis that the kernel follows */
 #define SOCKETS_MIN (16u << 10)
 #define SOCKETS_MAX (1u << 20)
 
@@ -335,6 +336,8 @@ static int load(struct hs_probe *probe)
 	bpf_map__set_max_entries(skeleton->maps.hs_ring, ring);
 	bpf_map__set_max_entries(skeleton->maps.hs_socks, sockets);
 	bpf_map__set_max_entries(skeleton->maps.hs_heads, 2 * libbpf_num_possible_cpus());
+	bpf_map__set_max_entries(skeleton->maps.hs_scans, 2 * libbpf_num_possible_cpus());
+	bpf_map__set_max_entries(skeleton->maps.hs_pipelines, sockets / PIPELINES_SHARE);
 	if (probe->config.routes)
 		bpf_map__set_max_entries(skeleton->maps.hs_routes, probe->config.routes);
 	skeleton->rodata->hs_sock_bound = sockets / 2;

@@ -85,6 +85,64 @@ assert len(pipe.execute()) == 2 * {count}
     nothing_lost(agent)
 
 
+def test_followed_in_the_kernel(lab, agent, redis):
+    """By it or by us: as many as were asked, whatever comes in between, on the same connection and on others."""
+    count = fewer(4000, 1000)
+    client = script(lab, redis, f"""
+p = r.pubsub()
+p.subscribe("channel")
+for number in range({count}):
+    r.set("key", "x" * (number % 300))
+    assert len(r.get("key")) == number % 300
+    if number % 10 == 0:
+        pipe = r.pipeline(transaction=False)
+        for other in range(5):
+            pipe.incr("count").lpush("list", other).get("key").lrange("list", 0, 3)
+        assert len(pipe.execute()) == 20
+    if number % 1000 == 999:
+        with r.pipeline(transaction=True) as pipe:
+            pipe.incr("count").get("key").execute()
+        try:
+            r.incr("list")
+        except redis.ResponseError:
+            pass
+        assert r.blpop("list")
+        assert r.set("large", "x" * 300000) and len(r.get("large")) == 300000
+        assert r.publish("channel", number)
+""")
+    client.end_input()
+    client.succeed(120)
+    seldom, pipelines = count // 1000, count // 10
+    becomes(lambda: operations(agent, redis), {
+        "PING": 1, "SUBSCRIBE": 1, "SET": count + seldom, "GET": count + 5 * pipelines + 2 * seldom,
+        "INCRBY": 5 * pipelines + 2 * seldom, "LPUSH": 5 * pipelines, "LRANGE": 5 * pipelines, "MULTI": seldom,
+        "EXEC": seldom, "BLPOP": seldom, "PUBLISH": seldom})
+    assert errors(agent, redis) == {("INCRBY", "WRONGTYPE"): seldom}
+    assert agent.metrics().value("hopscope_events_total", kind="counted") > 0
+    nothing_lost(agent)
+
+
+def test_follow(lab, agent, redis):
+    """Who follows sees each of them, the kernel's too."""
+    count = 2000
+    client = script(lab, redis, f"""
+for number in range({count}):
+    r.get("key")
+for number in range(300):
+    r.set("key", number)
+""")
+    follower = lab.start("curl", "-sN", "--noproxy", "*", f"http://127.0.0.1:{agent.port}/api/v1/requests?follow=1&last=0")
+
+    def is_followed():
+        lab.start("redis-cli", "-p", redis, "echo", "x").succeed()
+        return '"ECHO"' in follower.output
+    eventually(is_followed)
+    client.end_input()
+    client.succeed(60)
+    eventually(lambda: (follower.output.count('"SET"'), follower.output.count('"GET"')) == (300, count))
+    nothing_lost(agent)
+
+
 def test_transactions_scripts_and_errors(lab, agent, redis):
     client = script(lab, redis, """
 def fails(run, *arguments):

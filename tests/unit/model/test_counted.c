@@ -15,6 +15,7 @@ static struct {
 	uint32_t number;
 	struct hs_count_key answer;
 	struct hs_wanted wanted;
+	unsigned wishes;
 	bool follows;
 } told;
 
@@ -53,6 +54,7 @@ static void on_watch(void *arg, uint64_t cookie, const struct hs_wanted *wanted)
 	(void)arg;
 	(void)cookie;
 	told.wanted = *wanted;
+	told.wishes++;
 }
 
 static const struct hs_counting counting = { on_edge, on_route, on_answer, on_follow };
@@ -343,6 +345,226 @@ static void test_lost(void **state)
 	assert_int_equal(the_edge()->call_count, 3);
 }
 
+/* ---- Redis ---- */
+
+#define GET "*2\r\n$3\r\nget\r\n$1\r\nk\r\n"
+#define VALUE "$1\r\nv\r\n"
+
+static const struct hs_calls *calls_of(const char *operation)
+{
+	for (const struct hs_calls *calls = the_edge()->calls; calls; calls = calls->hh.next)
+		if (!strcmp(calls->key.operation, operation) && !*calls->key.error && calls->key.end == HS_CALL_ANSWERED)
+			return calls;
+	return NULL;
+}
+
+static uint64_t count_of(const char *operation)
+{
+	const struct hs_calls *calls = calls_of(operation);
+
+	return calls ? calls->count : 0;
+}
+
+static void test_redis_taught(void **state)
+{
+	(void)state;
+	call(GET, VALUE);
+	assert_int_equal(told.routes, 1);
+	assert_int_equal(told.answers, 1);
+	assert_int_equal(told.answer.status, HS_STATUS_NONE);
+	assert_int_equal(told.key.hash, hs_command_hash('G' | 'E' << 8 | 'T' << 16, 0));
+	assert_int_equal(told.key.hash, hs_command_hash('g' | 'e' << 8 | 'T' << 16, 0));
+	call(GET, VALUE);
+	assert_int_equal(told.wanted.watch, HS_WATCH_PIPELINE);
+	assert_int_equal(told.wanted.group, told.key.group);
+	assert_int_equal(told.wanted.confirmed, 0);
+	call("*1\r\n$4\r\nping\r\n", "+PONG\r\n");
+	assert_int_equal(told.routes, 2);
+	call(GET, VALUE);
+	assert_int_equal(told.routes, 2);
+}
+
+/* What fails, waits for somebody else, has more than one word or changes what is answered to others. */
+static void test_redis_not_taught(void **state)
+{
+	(void)state;
+	call(GET, "-WRONGTYPE no\r\n");
+	call("*3\r\n$5\r\nBLPOP\r\n$1\r\nq\r\n$1\r\n0\r\n", "*-1\r\n");
+	call("*3\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$1\r\nx\r\n", "*0\r\n");
+	call("*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n", ":1\r\n");
+	call("*1\r\n$4\r\nEXEC\r\n", "*0\r\n");
+	call("*1\r\n$8\r\nNONSENSE\r\n", "+OK\r\n");
+	call("*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\nc\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+	assert_int_equal(told.routes, 0);
+	call("*1\r\n$4\r\nPING\r\n", "*2\r\n$4\r\npong\r\n$0\r\n\r\n"); /* … which may be taught */
+	assert_int_equal(told.routes, 1);
+	assert_int_equal(told.wanted.watch, HS_WATCH_ALL); /* but messages may come at any time */
+}
+
+static void try_at(uint32_t in, uint32_t out)
+{
+	struct hs_ev_call tried = followed(HS_FOLLOWED_TRIED, 0);
+
+	tried.route = 0;
+	tried.request_ns = tried.request_end_ns = tried.read_ns = 0;
+	tried.position[HS_DIRECTION_INGRESS] = in;
+	tried.position[HS_DIRECTION_EGRESS] = out;
+	assert_int_equal(feed(&tried), 0);
+}
+
+static void test_redis_trial(void **state)
+{
+	(void)state;
+	call(GET, VALUE);
+	call(GET, VALUE);
+	try_at(position[HS_DIRECTION_INGRESS], position[HS_DIRECTION_EGRESS]);
+	assert_int_equal(told.wanted.watch, HS_WATCH_PIPELINE);
+	assert_int_equal(told.wanted.confirmed, 1);
+	assert_int_equal(told.wanted.position, position[HS_DIRECTION_INGRESS]);
+	call(GET, VALUE);
+	assert_int_equal(told.wanted.confirmed, 1);
+	assert_int_equal(count_of("GET"), 3);
+}
+
+/* Something is under way where it began, or something is missing: not from there. */
+static void test_redis_trial_refused(void **state)
+{
+	(void)state;
+	call(GET GET, VALUE VALUE);
+	assert_int_equal(told.wanted.watch, HS_WATCH_PIPELINE);
+	say(HS_CLIENT, GET);
+	try_at(position[HS_DIRECTION_INGRESS], position[HS_DIRECTION_EGRESS]);
+	assert_int_equal(told.wanted.watch, HS_WATCH_ALL);
+	say(HS_SERVER, VALUE);
+	assert_int_equal(told.wanted.watch, HS_WATCH_PIPELINE); /* another one */
+	assert_int_equal(told.wanted.confirmed, 0);
+	try_at(position[HS_DIRECTION_INGRESS] + 1, position[HS_DIRECTION_EGRESS]);
+	assert_int_equal(told.wanted.watch, HS_WATCH_ALL);
+	call(GET, VALUE);
+	try_at(position[HS_DIRECTION_INGRESS], position[HS_DIRECTION_EGRESS] + 1);
+	assert_int_equal(told.wanted.watch, HS_WATCH_ALL);
+}
+
+/* Something came on trial that the kernel does not follow: not again as soon. */
+static void test_redis_trial_ended(void **state)
+{
+	struct hs_ev_call ended = followed(HS_FOLLOWED_ENDED, 0);
+	unsigned wishes;
+
+	(void)state;
+	call(GET GET, VALUE VALUE);
+	ended.route = 0;
+	ended.request_ns = 0;
+	assert_int_equal(feed(&ended), 0);
+	wishes = told.wishes;
+	for (int i = 0; i < 7; i++)
+		call(GET, VALUE);
+	assert_int_equal(told.wishes, wishes);
+	call(GET, VALUE);
+	assert_int_equal(told.wishes, wishes + 1);
+	assert_int_equal(told.wanted.watch, HS_WATCH_PIPELINE);
+}
+
+/* Several alike in one record, and sizes of all of them. */
+static void test_redis_told(void **state)
+{
+	struct hs_ev_call over;
+
+	(void)state;
+	call(GET GET, VALUE VALUE);
+	now_ns += 10 * MS;
+	over = followed(HS_FOLLOWED_OVER, HS_STATUS_NONE);
+	over.calls = 16;
+	over.request_bytes = 16 * 20;
+	over.response_bytes = 16 * 7;
+	assert_int_equal(feed(&over), 0);
+	assert_int_equal(count_of("GET"), 18);
+	assert_int_equal(calls_of("GET")->response_bytes, 18 * 7);
+	assert_int_equal(calls_of("GET")->key.status, -1);
+	assert_null(calls_of("GET")->bodies);
+	assert_int_equal(told.routes, 1);
+	assert_int_equal(lost_calls(), 0);
+}
+
+static void test_redis_counted(void **state)
+{
+	struct hs_ev_counted counted = {
+		.event = { .kind = HS_EV_COUNTED, .size = sizeof(counted) },
+		.grown = { .count = 1000, .duration_ns = SEC, .response_bytes = 5000, .bucket = { 999, 1 } },
+	};
+
+	(void)state;
+	call(GET GET, VALUE VALUE);
+	counted.event.time_ns = now_ns;
+	counted.key = told.answer;
+	assert_int_equal(feed(&counted), 0);
+	assert_int_equal(count_of("GET"), 1002);
+	assert_int_equal(calls_of("GET")->duration.count[0], 999); /* the two before took 3 ms */
+	assert_null(calls_of("GET")->bodies);
+}
+
+struct handed_runs {
+	struct hs_ev_call head;
+	struct hs_run runs[2];
+};
+
+static struct handed_runs runs_of(enum hs_followed what, uint32_t get, uint32_t set)
+{
+	struct handed_runs handed = { .head = followed(what, 0) };
+
+	handed.head.event.size = sizeof(handed);
+	handed.head.route = 0;
+	handed.head.request_ns = handed.head.request_end_ns = handed.head.read_ns = 0;
+	handed.head.run_count = 2;
+	handed.runs[0] = (struct hs_run){ .request_ns = now_ns - 4 * MS, .route = get, .bytes = 3 * 20, .calls = 3 };
+	handed.runs[1] = (struct hs_run){ .request_ns = now_ns - 2 * MS, .route = set, .bytes = 30, .calls = 1 };
+	return handed;
+}
+
+/* Commands that are under way come back in their order, and an error goes to the one that it is of. */
+static void test_redis_handed(void **state)
+{
+	struct handed_runs handed;
+	uint32_t get;
+
+	(void)state;
+	call(GET, VALUE);
+	get = told.number;
+	call("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n", "+OK\r\n");
+	position[HS_DIRECTION_INGRESS] += 40000; /* counted, and never told */
+	position[HS_DIRECTION_EGRESS] += 90000;
+	now_ns += 10 * MS;
+	handed = runs_of(HS_FOLLOWED_HANDED, get, told.number);
+	assert_int_equal(feed(&handed.head), 0);
+	say(HS_CLIENT, "*1\r\n$4\r\nPING\r\n");
+	say(HS_SERVER, VALUE VALUE "-WRONGTYPE no\r\n+OK\r\n+PONG\r\n");
+	assert_int_equal(count_of("GET"), 3);
+	assert_int_equal(count_of("SET"), 2);
+	assert_int_equal(count_of("PING"), 1);
+	assert_int_equal(the_edge()->call_failures, 1);
+	assert_int_equal(the_edge()->call_count, 2 + 5);
+	assert_int_equal(lost_calls(), 0);
+}
+
+static void test_redis_lost(void **state)
+{
+	struct handed_runs lost;
+
+	(void)state;
+	call(GET, VALUE);
+	lost = runs_of(HS_FOLLOWED_LOST, told.number, told.number);
+	assert_int_equal(feed(&lost.head), 0);
+	assert_int_equal(lost_calls(), 4);
+	lost = runs_of(HS_FOLLOWED_HANDED, told.number + 77, told.number); /* one is of no command that there is */
+	assert_int_equal(feed(&lost.head), 0);
+	assert_int_equal(lost_calls(), 4 + 4);
+	lost.head.cookie = 4711; /* nor of a connection */
+	assert_int_equal(feed(&lost.head), 0);
+	assert_int_equal(lost_calls(), 4 + 4 + 4);
+	call(GET, VALUE); /* the place is found again */
+	assert_int_equal(count_of("GET"), 2);
+}
+
 static void test_follow(void **state)
 {
 	(void)state;
@@ -372,6 +594,9 @@ static void test_bounds_agree(void **state)
 {
 	(void)state;
 	assert_int_equal(hs_buckets_call.count, HS_COUNT_BUCKETS);
+	assert_int_equal(hs_buckets_db.count, HS_DB_BUCKETS);
+	for (unsigned i = 0; i < HS_DB_BUCKETS; i++)
+		assert_true((uint64_t)(hs_buckets_db.bound[i] * 1e9 + 0.5) == hs_db_bound_ns[i]);
 	for (unsigned i = 0; i < HS_COUNT_BUCKETS; i++)
 		assert_true(hs_buckets_call.bound[i] * 1e9 == hs_count_bound_ns[i]);
 	assert_int_equal(hs_buckets_part.count, HS_PART_BUCKETS);
@@ -398,6 +623,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_handed, begin_counting, tear_down),
 		cmocka_unit_test_setup_teardown(test_handed_and_closed, begin_counting, tear_down),
 		cmocka_unit_test_setup_teardown(test_lost, begin_counting, tear_down),
+		cmocka_unit_test_setup_teardown(test_redis_taught, begin_counting, tear_down),
+		cmocka_unit_test_setup_teardown(test_redis_not_taught, begin_counting, tear_down),
+		cmocka_unit_test_setup_teardown(test_redis_trial, begin_counting, tear_down),
+		cmocka_unit_test_setup_teardown(test_redis_trial_refused, begin_counting, tear_down),
+		cmocka_unit_test_setup_teardown(test_redis_trial_ended, begin_counting, tear_down),
+		cmocka_unit_test_setup_teardown(test_redis_told, begin_counting, tear_down),
+		cmocka_unit_test_setup_teardown(test_redis_counted, begin_counting, tear_down),
+		cmocka_unit_test_setup_teardown(test_redis_handed, begin_counting, tear_down),
+		cmocka_unit_test_setup_teardown(test_redis_lost, begin_counting, tear_down),
 		cmocka_unit_test_setup_teardown(test_follow, begin_counting, tear_down),
 		cmocka_unit_test_setup_teardown(test_forgotten, begin_counting, tear_down),
 		cmocka_unit_test(test_bounds_agree),
