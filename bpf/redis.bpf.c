@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Redis followed in the kernel: commands are counted by their names, answers come in their order, however many are under
- * way (redis.io/docs/reference/protocol-spec). Segments that hold whole commands, or whole answers, are read element by
- * element; values are stepped over. A command that userspace has not taught, an error, a message that nobody asked for,
- * what is cut by the end of its segment: from there on the connection is handed back, with what is under way.
+ * Redis followed in the kernel: commands are counted by their names, answers come in their order, however many are
+ * under way (redis.io/docs/reference/protocol-spec). Segments that hold whole commands, or whole answers, are read
+ * element by element; values are stepped over. A command that userspace has not taught, an error, a message that nobody
+ * asked for, what is cut by the end of its segment: from there on the connection is handed back, with what is under
+ * way.
  *
  * A client need not wait before it asks again, so where the kernel begins something may be under way. It begins on trial:
  * it follows, and all is told as before, until userspace, which has read the same, says that nothing was.
  */
 #include "kernel.h"
 #include "hopscope/count.h"
-#include "lib/data.bpf.h"
+#include "lib/scan.bpf.h"
 
-#define HS_SCAN_MAX 1024
-#define HS_SCAN_LINES 64 /* the lines of a command up to its name, or an answer's; without values they are shorter */
 #define HS_ELEMENTS 8192 /* of one segment */
 #define HS_ELEMENTS_LEFT (1u << 20) /* of one answer */
 
 /*
- * What is under way on a connection, by cookie. Inserted when a trial begins; deleted when the connection is handed back,
- * and at its close. Size set by the loader; without room the connection is told and not followed.
+ * What is under way on a connection, by cookie. Inserted when a trial begins; deleted when the connection is handed
+ * back, and at its close. Size set by the loader; without room the connection is told and not followed.
  */
 struct hs_pipeline {
 	__u32 head, tail; /* of runs, only ever grow: whoever sees answers moves the one, whoever sees commands the other */
@@ -39,139 +38,11 @@ struct {
 	__type(value, struct hs_pipeline);
 } hs_pipelines SEC(".maps");
 
-/* A segment that is being read. No state on the stack: the verifier would follow every value of it. */
-struct hs_scan {
-	__u8 bytes[HS_SCAN_MAX + 8];
-	__u64 hash;      /* of the run that is being made */
-	__u64 now, sample_ns;
-	__u32 base, until; /* what part of the payload is in bytes */
-	__u32 at, length;  /* of the payload */
-	__u32 begin;     /* all before is done with: where the command or answer under way begins */
-	__u32 run_begin; /* … the run */
-	__u32 left;      /* elements to come of it */
-	__u32 calls;     /* of the run */
-	__u32 route, rtt_us;
-	__u16 place;
-	__u8 busy, odd;
-};
-
-/* Two for each CPU, by direction; as hs_heads. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2);
-	__type(key, __u32);
-	__type(value, struct hs_scan);
-} hs_scans SEC(".maps");
-
-struct hs_scanning {
-	struct __sk_buff *skb;
-	const struct hs_payload *payload;
-	struct hs_scan *scan;
-	struct hs_pipeline *pipeline;
-	struct hs_sock *state;
-};
-
 static __always_inline __u32 hs_rtt_us(struct __sk_buff *skb)
 {
 	const struct tcp_sock *tp = hs_tp(skb);
 
 	return tp ? tp->srtt_us >> 3 : 0;
-}
-
-/* ---- lines ---- */
-
-/*
- * What arrives may interrupt what is being sent, and what is sent in answer to that comes when nothing that
- * arrives is being looked at. NULL: both are in use.
- */
-static __always_inline struct hs_scan *hs_scan_begin(__u32 direction)
-{
-	__u32 place = bpf_get_smp_processor_id() * 2 + direction;
-	struct hs_scan *scan = bpf_map_lookup_elem(&hs_scans, &place);
-
-	if (scan && scan->busy && direction == HS_DIRECTION_EGRESS) {
-		place++;
-		scan = bpf_map_lookup_elem(&hs_scans, &place);
-	}
-	if (!scan || scan->busy)
-		return NULL;
-	scan->busy = 1;
-	scan->hash = 0;
-	scan->base = scan->until = scan->at = scan->begin = scan->run_begin = scan->left = scan->calls = 0;
-	scan->odd = 0;
-	return scan;
-}
-
-/* Is what comes next in bytes, as far as lines go? */
-static __always_inline bool hs_scan_load(const struct hs_scanning *scanning)
-{
-	struct hs_scan *scan = scanning->scan;
-	__u32 last = scan->length - scan->at - 1;
-
-	if (scan->at + HS_SCAN_LINES <= scan->until || scan->until == scan->length)
-		return true;
-	if (last > HS_SCAN_MAX - 1)
-		last = HS_SCAN_MAX - 1;
-	last &= HS_SCAN_MAX - 1;
-	scan->base = scan->at;
-	scan->until = scan->at + last + 1;
-	return !bpf_skb_load_bytes(scanning->skb, scanning->payload->offset + scan->at, scan->bytes, last + 1);
-}
-
-static __always_inline __u8 hs_scan_byte(const struct hs_scan *scan, __u32 at)
-{
-	return scan->bytes[at & (HS_SCAN_MAX - 1)];
-}
-
-static __always_inline __u64 hs_scan_word(const struct hs_scan *scan, __u32 at)
-{
-	return *(const __u64 *)(scan->bytes + (at & (HS_SCAN_MAX - 1)));
-}
-
-/* How many bytes there are before the first that is marked, by 0x80. */
-static __always_inline __u32 hs_bytes_before(__u64 marks)
-{
-	return hs_bytes_marked(((marks & -marks) - 1) & HS_ALL_BYTES * 0x80);
-}
-
-/* The number at `at`, of at most seven digits, and how long it is with the end of its line. 0: it is none. */
-static __always_inline __u32 hs_scan_number(const struct hs_scan *scan, __u32 at, __u32 *number)
-{
-	__u64 word = hs_scan_word(scan, at), ends = hs_bytes_equal(word, '\r');
-	__u32 digits = hs_bytes_before(ends);
-
-	if (!ends || !digits || hs_scan_byte(scan, at + digits + 1) != '\n')
-		return 0;
-	word <<= 64 - 8 * digits;
-	if (hs_bytes_marked(hs_bytes_between(word, '0', '9')) != digits)
-		return 0;
-	word &= HS_ALL_BYTES * 0x0f;
-	word = (word * 10 + (word >> 8)) & 0x00ff00ff00ff00ffull;
-	word = (word * 100 + (word >> 16)) & 0x0000ffff0000ffffull;
-	*number = word * 10000 + (word >> 32);
-	return digits + 2;
-}
-
-/* How long the line at `at` is, with its end; 0: too long. */
-static __always_inline __u32 hs_scan_line(const struct hs_scan *scan, __u32 at)
-{
-	for (__u32 i = 0; i < HS_SCAN_LINES / 2; i += 8) {
-		__u64 ends = hs_bytes_equal(hs_scan_word(scan, at + i), '\r');
-
-		if (!ends)
-			continue;
-		i += hs_bytes_before(ends);
-		return hs_scan_byte(scan, at + i + 1) == '\n' ? i + 2 : 0;
-	}
-	return 0;
-}
-
-/* A value's line, and the value: how long they are. 0: not what it should be. */
-static __always_inline __u32 hs_scan_value(const struct hs_scan *scan, __u32 at)
-{
-	__u32 length, line = hs_scan_number(scan, at + 1, &length);
-
-	return line ? 1 + line + length + 2 : 0;
 }
 
 /* ---- commands ---- */
@@ -334,8 +205,8 @@ static __always_inline bool hs_run_count(const struct hs_scan *scan, const struc
 	return true;
 }
 
-static __always_inline void hs_run_tell(const struct hs_scan *scan, const struct hs_sock *state, const struct hs_run *run,
-					__u32 request_bytes)
+static __always_inline void hs_run_tell(const struct hs_scan *scan, const struct hs_sock *state,
+					const struct hs_run *run, __u32 request_bytes)
 {
 	struct hs_ev_call *event = hs_reserve(struct hs_ev_call, HS_EV_CALL, HS_LOSS_RING_CALL);
 
@@ -456,7 +327,8 @@ static long hs_answer_next(__u32 index, struct hs_scanning *scanning)
 
 /* ---- beginning and end ---- */
 
-static __always_inline bool hs_trial_tell(const struct hs_sock *state, enum hs_followed what, const struct hs_payload *payload)
+static __always_inline bool hs_trial_tell(const struct hs_sock *state, enum hs_followed what,
+					  const struct hs_payload *payload)
 {
 	struct hs_ev_call *event = hs_reserve(struct hs_ev_call, HS_EV_CALL, HS_LOSS_RING_CALL);
 
@@ -536,8 +408,8 @@ static __always_inline void hs_runs_fill(struct hs_ev_call *event, const struct 
 }
 
 /*
- * What is under way is userspace's from now on, and what follows. If a direction is being looked at at the same time, what
- * is found there is counted or told; maybe both.
+ * What is under way is userspace's from now on, and what follows. If a direction is being looked at at the same time,
+ * what is found there is counted or told; maybe both.
  */
 __noinline int hs_pipeline_hand_over(struct hs_sock *state, __u32 rtt_us)
 {
