@@ -148,6 +148,11 @@ bpf-check: bpf-build
 e2e: all
 	$(Q)HOPSCOPE=$(O)/hopscope tests/harness/e2e
 
+vm-check: all bpf-build
+	$(Q)mkdir -p $(O)/results; export O=$(O) RESULTS_DIR=$(CURDIR)/$(O)/results; \
+		for kernel in 6.1 6.12; do tests/harness/vm $$kernel & pids="$$pids $$!"; done; \
+		for pid in $$pids; do wait $$pid || failed=1; done; [ -z "$$failed" ]
+
 bench: all
 	$(Q)HOPSCOPE=$(O)/hopscope tests/bench/run
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kit.agent import HOPSCOPE, PROJECT, hopscope
-from kit.lab import PYTHON
+from kit.lab import PYTHON, make_lab
 from kit.wait import becomes
 
 UNIT = PROJECT / "k8s/hopscope.service"
@@ -23,6 +23,15 @@ DAEMON_SET = PROJECT / "k8s/base/daemonset.yaml"
 NOBODY = pwd.getpwnam("nobody")
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY.pw_uid}", f"--regid={NOBODY.pw_gid}", "--clear-groups"]
 TRACEFS = "/sys/kernel/tracing"
+SERVER = r"""
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    client, _ = listener.accept()
+    client.recv(4096)
+    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+    client.close()
+"""
 
 
 def of_unit(key):
@@ -58,11 +67,13 @@ def hooks(agent):
     return {hook["hook"]: hook for hook in agent.document("status")["hooks"]}
 
 
-def rungs(lab):
-    """What this kernel lets an all-powerful agent have, by hook."""
-    agent = lab.agent()
-    told = {name: hook.get("rung") for name, hook in hooks(agent).items()}
-    agent.stop()
+@pytest.fixture(scope="module")
+def best():
+    """The rungs that this kernel lets an all-powerful agent have, by hook."""
+    with make_lab() as lab:
+        agent = lab.agent()
+        told = {name: hook.get("rung") for name, hook in hooks(agent).items()}
+        agent.stop()
     return told
 
 
@@ -90,9 +101,7 @@ def servers_of_others(lab):
     made = {}
     for name, prefix in ("others.py", AS_NOBODY), ("roots.py", []):
         port = lab.port()
-        script = lab.script(name, "import http.server, sys\n"
-                                  "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])),"
-                                  " http.server.SimpleHTTPRequestHandler).serve_forever()")
+        script = lab.script(name, SERVER)
         made[port] = script.name, lab.start(*prefix, PYTHON, script, port, cwd=lab.folder).listening(port)
     return made
 
@@ -144,8 +153,8 @@ def test_the_same_everywhere():
 @pytest.mark.parametrize("more", [(), ("CAP_SYS_ADMIN",)], ids=["given", "and-sys-admin"])
 @pytest.mark.parametrize("mounted", [True, False], ids=["tracefs", "no-tracefs"])
 @pytest.mark.parametrize("nobody", [False, True], ids=["root", "user"])
-def test_given(lab, nobody, mounted, more):
-    older, best = servers_of_others(lab), rungs(lab)
+def test_given(lab, best, nobody, mounted, more):
+    older = servers_of_others(lab)
     agent = start(lab, [*GIVEN, *more], nobody=nobody, mounted=mounted)
     told = {name: hook.get("rung") for name, hook in hooks(agent).items()}
     for name, rung in best.items():

@@ -75,7 +75,8 @@ def check_everywhere(agent, port, clients):
     assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
     in_metrics = {sample.labels["client"] for sample in
                   metrics.all("hopscope_tcp_connects_total", server_port=port) if sample.value}
-    Metrics(agent.request("/metrics", {"Accept": "application/openmetrics-text; version=1.0.0"}).text)
+    openmetrics = Metrics(agent.request("/metrics", {"Accept": "application/openmetrics-text; version=1.0.0"}).text)
+    assert metrics.samples and openmetrics.samples
 
     for document in "graph", "connections", "listeners", "status":
         assert not CONTROL.search(agent.request(f"/api/v1/{document}").text.replace("\n", ""))

@@ -20,12 +20,24 @@ def parse_labels(text):
     return labels
 
 
+def parse_sample(line):
+    match = SAMPLE.match(line)
+    assert match, f"bad sample: {line!r}"
+    return Sample(match[1], parse_labels(match[2] or ""), float(match[3]))
+
+
 class Metrics:
+    """Samples are parsed when they are asked for: most scrapes are made for a few of a thousand."""
+
     def __init__(self, text):
         self.text = text
-        self.samples, self.types, self.help = [], {}, {}
+        self.lines, self.types, self.help = [], {}, {}
         for line in text.split("\n")[:-1]:
             self._line(line)
+
+    @property
+    def samples(self):
+        return [parse_sample(line) for line in self.lines]
 
     def _line(self, line):
         if line.startswith("# TYPE "):
@@ -36,14 +48,12 @@ class Metrics:
             _, _, name, text = line.split(" ", 3)
             self.help[name] = text
         elif not line.startswith("#"):
-            match = SAMPLE.match(line)
-            assert match, f"bad sample: {line!r}"
-            self.samples.append(Sample(match[1], parse_labels(match[2] or ""), float(match[3])))
+            self.lines.append(line)
 
     def all(self, name, **labels):
         wanted = {key: str(value) for key, value in labels.items()}
-        return [sample for sample in self.samples
-                if sample.name == name and wanted.items() <= sample.labels.items()]
+        found = (parse_sample(line) for line in self.lines if line.startswith((f"{name}{{", f"{name} ")))
+        return [sample for sample in found if wanted.items() <= sample.labels.items()]
 
     def value(self, name, **labels):
         """The sum of all samples that have these labels."""

@@ -11,6 +11,7 @@ import subprocess
 from kit.wait import eventually, patience
 
 LISTEN, TIME_WAIT = "0A", "06"
+SOCKET = re.compile(r"^ *\d+: [0-9A-F]+:([0-9A-F]+) [0-9A-F]+:([0-9A-F]+) ([0-9A-F]+) ", re.M)
 
 
 class Process:
@@ -101,14 +102,9 @@ def sockets(pid="self"):
     """(local port, remote port, state) of the TCP sockets in the process's network namespace."""
     found = []
     for name in "tcp", "tcp6":
-        try:
-            lines = open(f"/proc/{pid}/net/{name}").read().splitlines()[1:]
-        except (FileNotFoundError, OSError):
-            lines = []
-        for line in lines:
-            _, local, remote, state = line.split()[:4]
-            found.append((int(local.rsplit(":")[-1], 16), int(remote.rsplit(":")[-1], 16), state))
-    return found
+        with contextlib.suppress(OSError):
+            found += SOCKET.findall(open(f"/proc/{pid}/net/{name}").read())
+    return [(int(local, 16), int(remote, 16), state) for local, remote, state in found]
 
 
 def reset(connection):

@@ -5,6 +5,9 @@ import time
 
 SLOW = os.environ.get("HOPSCOPE_SLOW") == "1"
 
+# Asking takes an emulated machine longer than this: it would do little else.
+PAUSE = 0.1 if SLOW else 0.02
+
 
 def patience(seconds):
     """A time limit: an emulated machine takes longer for everything."""
@@ -21,7 +24,7 @@ def eventually(probe, timeout=15, what=""):
     while not (value := probe()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patience(timeout)} s: {what or 'condition'} (last: {value!r})")
-        time.sleep(0.02)
+        time.sleep(PAUSE)
     return value
 
 
