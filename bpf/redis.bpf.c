@@ -551,12 +551,13 @@ __noinline int hs_redis_take(struct __sk_buff *skb, struct hs_payload *payload, 
 	scanning.pipeline = pipeline;
 	__sync_fetch_and_or(&pipeline->busy, 1u << direction);
 	if (state->data.stage == (trial ? HS_STAGE_TRIED : HS_STAGE_PIPELINE) &&
-	    payload->position == pipeline->next[direction])
+	    payload->position == pipeline->next[direction]) {
 		done = hs_redis_scan(&scanning);
+		pipeline->next[direction] += done;
+		if (!trial)
+			state->data.next[direction] = pipeline->next[direction];
+	}
 	odd = done != payload->length;
-	pipeline->next[direction] = payload->position + done;
-	if (!trial)
-		state->data.next[direction] = payload->position + done;
 	__sync_fetch_and_and(&pipeline->busy, ~(1u << direction));
 	if (trial) {
 		hs_trial_take(payload, pipeline, state, odd);
