@@ -395,7 +395,7 @@ def redis(site):
     site.start("redis-cli", "-p", port, "rpush", "list", "x").succeed()
     blocked.succeed()
     yield None
-    waiting.signal(signal.SIGINT)
+    waiting.signal(signal.SIGTERM)
     waiting.wait()
     yield None
 
