@@ -37,7 +37,7 @@ def agent(lab):
     An agent with its defaults, but for a longer memory of events: other programs of this machine
     make some too. It must end well, and have lost nothing.
     """
-    agent = lab.agent("max_events = 1048576\nsnapshot_milliseconds = 200\n")
+    agent = lab.agent("max_events = 1048576\n")
     yield agent
     if agent.process.running:
         assert agent.dropped() == {}
