@@ -211,6 +211,19 @@ def test_pipelined_at_once(lab, agent, nginx):
     nothing_lost(agent)
 
 
+@pytest.mark.needs("nginx")
+def test_pipelined_beyond_what_is_read(lab, agent, nginx):
+    """More than is read of a turn, in the first one of a connection: what cannot be told is counted as lost."""
+    client, count = lab.connect("127.0.0.1", nginx.port, timeout=20), 1000
+    pipeline(client, ["/not-there"] * count)
+    client.close()
+
+    def accounted():
+        told = counted(agent, nginx.port, HTTP_SERVER, "http_response_status_code")
+        return sum(told.values()) + lost(agent, "http").get("lost_calls", 0) >= count and told
+    assert 0 < eventually(accounted).get("404", 0) <= count
+
+
 @pytest.mark.needs("nginx", "curl")
 def test_large_bodies(lab, agent, nginx):
     """Twenty megabytes by sendfile, and five up; their sizes to the byte, and what follows on the connection."""
